@@ -1,0 +1,1 @@
+//! Every byte of a capture file: writer, reader, limits.

@@ -1,0 +1,1 @@
+//! What applications and libraries call: events, spans, counters, gauges, traces.

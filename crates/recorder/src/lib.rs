@@ -1,0 +1,1 @@
+//! What the owner of a program installs: arena, drainer, file sink, salvage.
