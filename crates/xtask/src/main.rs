@@ -1,1 +1,27 @@
-fn main() {}
+//! `cargo xtask …`: the project's own chores, so that nobody has to remember a flag.
+#![forbid(unsafe_code)]
+
+use clap::{Parser, Subcommand};
+
+mod shell;
+mod test;
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every test of the project and print how many passed
+    Test(test::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Test(args) => test::run(&args),
+    }
+}

@@ -1,0 +1,107 @@
+//! `cargo xtask test`: every test of the project, installing what it needs.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::shell;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Thousands of kills and restarts instead of hundreds (many minutes)
+    #[arg(long)]
+    long: bool,
+}
+
+/// How the tests of one step, or of all of them, went.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Tally {
+    /// Adds the figures of a `test result: …` line, if `line` is one.
+    fn read(&mut self, line: &str) {
+        let Some(figures) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        for part in figures.split(['.', ';']) {
+            if let Some((count, what)) = part.trim().split_once(' ')
+                && let Ok(count) = count.parse::<u64>()
+            {
+                match what {
+                    "passed" => self.passed += count,
+                    "failed" => self.failed += count,
+                    "ignored" => self.ignored += count,
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut tally = Tally::default();
+    let mut broken = Vec::new();
+    for (name, mut command) in steps(args) {
+        println!("── {name}");
+        let start = Instant::now();
+        if !shell::run_and_read(&mut command, |line| tally.read(line))? {
+            broken.push(name);
+        }
+        println!("── {name}: {:.0} s\n", start.elapsed().as_secs_f64());
+    }
+    if tally.ignored > 0 {
+        println!(
+            "{} tests are ignored: the project allows none",
+            tally.ignored
+        );
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.passed == 0 || tally.ignored > 0 || !broken.is_empty() {
+        bail!("not every test passed: {}", broken.join(", "));
+    }
+    Ok(())
+}
+
+/// What is run, in order: the quick and broad first.
+fn steps(args: &Args) -> Vec<(&'static str, Command)> {
+    let mut rust = shell::cargo();
+    rust.args(["test", "--workspace", "--no-fail-fast"]);
+    if args.long {
+        rust.env("PERF_LONG", "1");
+    }
+
+    // Every interleaving of the ring and the slots, by loom's model checker. A build of its own,
+    // because loom replaces the atomics of the whole crate.
+    let mut loom = shell::cargo();
+    loom.args([
+        "test",
+        "--package",
+        "perf-arena",
+        "--release",
+        "--test",
+        "loom",
+    ])
+    .env("RUSTFLAGS", "--cfg loom")
+    .env("CARGO_TARGET_DIR", shell::root().join("target/loom"));
+
+    vec![("tests", rust), ("interleavings (loom)", loom)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn result_lines_are_counted() {
+        let mut tally = Tally::default();
+        tally.read("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s");
+        tally.read("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
+        tally.read("test speaks::of_12_passed ... ok");
+        assert_eq!((tally.passed, tally.failed, tally.ignored), (13, 2, 1));
+    }
+}
