@@ -1,0 +1,105 @@
+//! What stops an analysis: which file, where in it, what was expected, what came, what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why an analysis cannot go on. Prints as one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {kind}", path.display())]
+pub struct Error {
+    /// The file, directory or pattern.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub kind: ErrorKind,
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No such file, or the pattern matches nothing.
+    #[error("no such file; check the path")]
+    NotFound,
+    /// A directory that holds no capture.
+    #[error("holds no capture: expected files named *.bin; record one, or name the file")]
+    NoCaptures,
+    /// A glob that cannot be parsed, of a file or of an event.
+    #[error("not a usable pattern: {0}; quote special characters as [*]")]
+    BadPattern(String),
+    /// The system refused.
+    #[error("cannot be read: {0}")]
+    Io(#[source] io::Error),
+    /// Nothing in it.
+    #[error(
+        "is empty: expected a capture of at least {expected} bytes, got 0; the recorder had not started writing, see `perf-analyze recover`"
+    )]
+    Empty {
+        /// The least that a capture has.
+        expected: u64,
+    },
+    /// Not a capture at all.
+    #[error(
+        "is not a capture: offset 0: expected {expected}, got {got}; give a file that perf-recorder wrote"
+    )]
+    Foreign {
+        /// The magic bytes.
+        expected: String,
+        /// The first bytes of the file.
+        got: String,
+    },
+    /// Written by a newer major version.
+    #[error(
+        "is a capture of format version {got}: this program reads up to {expected}; update perf-analyze"
+    )]
+    Newer {
+        /// The newest major version that is read.
+        expected: u16,
+        /// The file's.
+        got: u16,
+    },
+    /// The header cannot be trusted, or with `strict` anything at all.
+    #[error("offset {offset}: expected {expected}, got {got}; try `perf-analyze {remedy}`")]
+    Damaged {
+        /// Bytes from the start of the file.
+        offset: u64,
+        /// What should stand there.
+        expected: String,
+        /// What stands there.
+        got: String,
+        /// `verify FILE` or `recover FILE -o OUT`.
+        remedy: String,
+    },
+    /// The file shrank while it was being read.
+    #[error(
+        "offset {offset}: the file was cut short while it was read: expected {expected} more bytes, got {got}; run again on a file that nobody truncates"
+    )]
+    CutShort {
+        /// Where the read started.
+        offset: u64,
+        /// Bytes asked for.
+        expected: u64,
+        /// Bytes that were there.
+        got: u64,
+    },
+    /// A report of too many time slots.
+    #[error("{slots} time slots of the asked length are more than {limit}; ask for longer ones")]
+    TooManySlots {
+        /// How many it would be.
+        slots: u64,
+        /// The most that a report makes.
+        limit: u64,
+    },
+    /// The worker threads could not be started.
+    #[error("cannot start worker threads: {0}; ask for fewer with --threads")]
+    Threads(String),
+}
+
+impl Error {
+    pub(crate) fn new(path: &Path, kind: ErrorKind) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind,
+        }
+    }
+}
