@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod shell;
 mod test;
 
@@ -18,10 +19,13 @@ struct Cli {
 enum Chore {
     /// Run every test of the project and print how many passed
     Test(test::Args),
+    /// Measure what recording and reading cost, and print the table
+    Bench(bench::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Test(args) => test::run(&args),
+        Chore::Bench(args) => bench::run(&args),
     }
 }

@@ -53,7 +53,6 @@ pub(crate) fn run_and_read(command: &mut Command, mut each_line: impl FnMut(&str
 ///
 /// # Errors
 /// When it cannot be started or fails.
-#[expect(dead_code, reason = "the bench chore is its first caller")]
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdin(Stdio::null()).status();
