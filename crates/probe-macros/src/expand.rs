@@ -1,0 +1,108 @@
+//! The function with its measurement around its body.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Attribute, Block, Error, Expr, Result, ReturnType, Safety, Signature, Token, Visibility};
+
+use crate::shape::{self, Shape};
+
+/// A function, free or a method, with its body.
+struct Function {
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    signature: Signature,
+    body: Block,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let Ok(signature) = input.parse::<Signature>() else {
+            return Err(input.error("`#[measure]` goes on a function"));
+        };
+        if input.peek(Token![;]) {
+            let text = "`#[measure]` needs a body to measure: put it on the implementation";
+            return Err(Error::new(signature.span(), text));
+        }
+        Ok(Self { attributes, visibility, signature, body: input.parse()? })
+    }
+}
+
+pub(crate) fn expand(event: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    if event.is_empty() {
+        let text = "which event? write `#[measure(EVENT)]` with an event of `events!`";
+        return Err(Error::new(proc_macro2::Span::call_site(), text));
+    }
+    let event: Expr = syn::parse2(event)?;
+    let function: Function = syn::parse2(item)?;
+    refuse(&function.signature)?;
+    let body = measured_body(&event, &function);
+    let Function { attributes, visibility, signature, .. } = function;
+    Ok(quote! { #(#attributes)* #visibility #signature { #body } })
+}
+
+/// Functions around which no guard can be put.
+fn refuse(signature: &Signature) -> Result<()> {
+    if let Some(word) = &signature.constness {
+        return Err(Error::new(word.span(), "a `const fn` cannot be measured: it may run in the compiler"));
+    }
+    if let Some(abi) = &signature.abi {
+        let text = "an `extern` function cannot be measured: measure a Rust function that it calls";
+        return Err(Error::new(abi.span(), text));
+    }
+    if let Safety::Unsafe(word) = &signature.safety {
+        let text = "an `unsafe fn` is not measured by attribute: use `measure!` inside of it";
+        return Err(Error::new(word.span(), text));
+    }
+    Ok(())
+}
+
+fn measured_body(event: &Expr, function: &Function) -> TokenStream {
+    let (shape, is_result) = shape::of(&function.signature);
+    // What does not fit the event, or the result, is reported where that is written.
+    let event = quote_spanned! { event.span() => ::core::convert::identity::<::perf_probe::Event>(#event) };
+    let wrap = if is_result { quote!(measured_result) } else { quote!(measured) };
+    let body = &function.body;
+    match shape {
+        Shape::Sync if is_result => quote! {
+            ::perf_probe::__private::call(#event, move || #body)
+        },
+        Shape::Sync => {
+            let statements = &body.stmts;
+            quote! {
+                let __perf_span = ::perf_probe::Span::begin(#event);
+                #(#statements)*
+            }
+        }
+        Shape::Async => {
+            let hint = return_hint(&function.signature.output);
+            quote! {
+                ::perf_probe::#wrap(#event, async move { #hint #body }).await
+            }
+        }
+        Shape::ReturnsFuture => quote! { ::perf_probe::#wrap(#event, #body) },
+        Shape::ReturnsBox => quote! { ::std::boxed::Box::pin(::perf_probe::#wrap(#event, #body)) },
+    }
+}
+
+/// A return that is never reached, and that tells the compiler the type of the async block: without it, `?` would not
+/// know into which error to convert.
+fn return_hint(output: &ReturnType) -> TokenStream {
+    let returned = match output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, returned) => {
+            let returned = shape::without_impl_trait(returned);
+            quote!(#returned)
+        }
+    };
+    quote! {
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, unreachable_code, unused_qualifications)]
+        if false {
+            let __perf_return: #returned = ::core::unreachable!();
+            return __perf_return;
+        }
+    }
+}
