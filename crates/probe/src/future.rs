@@ -1,0 +1,150 @@
+//! Futures that are measured, and futures that belong to a trace.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::event::Event;
+use crate::ids::Outcome;
+use crate::span::OpenSpan;
+use crate::trace::{self, TraceId};
+
+/// Measures `future` as one span of `event`: from its first poll to its completion, waiting included.
+///
+/// A future that is dropped between the two is a cancelled span; one that panics, a panicked one; one that is never
+/// polled, none. It may move between threads; the span is recorded by the thread that ends it.
+pub fn measured<F: Future>(event: Event, future: F) -> Measured<F> {
+    Measured {
+        span: AsyncSpan::new(event, |_| Outcome::Ok),
+        future,
+    }
+}
+
+/// As [`measured`]; an `Err` ends the span as an error.
+pub fn measured_result<T, E, F: Future<Output = Result<T, E>>>(
+    event: Event,
+    future: F,
+) -> Measured<F> {
+    Measured {
+        span: AsyncSpan::new(event, |result| {
+            if result.is_err() {
+                Outcome::Error
+            } else {
+                Outcome::Ok
+            }
+        }),
+        future,
+    }
+}
+
+/// A measured future. Made by [`measured`] and `#[measure]`.
+#[must_use = "a future does nothing, and measures nothing, unless it is polled"]
+pub struct Measured<F: Future> {
+    // Before the future: when both are dropped, the span ends before the future's own clean-up begins.
+    span: AsyncSpan<F::Output>,
+    future: F,
+}
+
+/// Where a measured future is between its first poll and its end.
+struct AsyncSpan<T> {
+    event: Event,
+    open: Option<OpenSpan>,
+    done: bool,
+    judge: fn(&T) -> Outcome,
+}
+
+impl<T> AsyncSpan<T> {
+    fn new(event: Event, judge: fn(&T) -> Outcome) -> Self {
+        Self {
+            event,
+            open: None,
+            done: false,
+            judge,
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.done = true;
+        if let Some(open) = self.open.take() {
+            open.end(outcome);
+        }
+    }
+}
+
+impl<T> Drop for AsyncSpan<T> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.end(Outcome::Cancelled);
+        }
+    }
+}
+
+impl<F: Future> Future for Measured<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        /// Ends the span as panicked unless it is forgotten: an executor may catch the panic and drop the future later.
+        struct OnPanic<'a, T>(&'a mut AsyncSpan<T>);
+        impl<T> Drop for OnPanic<'_, T> {
+            fn drop(&mut self) {
+                self.0.end(Outcome::Panicked);
+            }
+        }
+
+        // SAFETY: `future` is pinned with `self`: it is never moved out, and `Measured` has no `Drop` of its own.
+        // `span` is not pinned; nothing hands out a pinned reference to it.
+        let (span, future) = unsafe {
+            let this = self.get_unchecked_mut();
+            (&mut this.span, Pin::new_unchecked(&mut this.future))
+        };
+        if span.open.is_none() && !span.done {
+            span.open = Some(OpenSpan::begin(span.event));
+        }
+        let on_panic = OnPanic(span);
+        let polled = future.poll(context);
+        let span: *mut AsyncSpan<F::Output> = &raw mut *on_panic.0;
+        std::mem::forget(on_panic);
+        if let Poll::Ready(output) = &polled {
+            // SAFETY: the only other reference was in `on_panic`, which is gone.
+            let span = unsafe { &mut *span };
+            let outcome = (span.judge)(output);
+            span.end(outcome);
+        }
+        polled
+    }
+}
+
+/// What every future can do with a trace.
+pub trait InTraceExt: Future + Sized {
+    /// Everything that this future does, on whatever thread, belongs to `trace`.
+    fn in_trace(self, trace: TraceId) -> InTrace<Self> {
+        InTrace {
+            trace,
+            future: self,
+        }
+    }
+}
+
+impl<F: Future> InTraceExt for F {}
+
+/// A future within a trace. Made by [`in_trace`](InTraceExt::in_trace).
+///
+/// The trace is entered for each poll and left after it; a trace that the future enters itself and does not leave ends
+/// with the poll.
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is polled"]
+pub struct InTrace<F> {
+    trace: TraceId,
+    future: F,
+}
+
+impl<F: Future> Future for InTrace<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let _trace = trace::enter(self.trace);
+        // SAFETY: `future` is pinned with `self`: it is never moved out, and `InTrace` has no `Drop`.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        future.poll(context)
+    }
+}

@@ -1,0 +1,213 @@
+//! Guards: a span lasts as long as its guard.
+
+use std::marker::PhantomData;
+
+use perf_arena::{Record, SpanSlot};
+
+use crate::clock::{self, Ticks};
+use crate::event::Event;
+use crate::ids::Outcome;
+use crate::local;
+
+/// A span that is being measured, without the guard around it.
+///
+/// Small and `Copy`, so that it stays in registers; whoever holds it sees to it that it ends once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenSpan {
+    pub(crate) start: Ticks,
+    pub(crate) trace: u64,
+    pub(crate) slot: SpanSlot,
+    pub(crate) event: u32,
+    /// Whose span it is; 0 = nobody's: nothing recorded when it began.
+    pub(crate) serial: u32,
+}
+
+impl OpenSpan {
+    pub(crate) const NONE: Self = Self {
+        start: Ticks(0),
+        trace: 0,
+        slot: SpanSlot::NONE,
+        event: 0,
+        serial: 0,
+    };
+
+    /// The record of its end.
+    #[inline(always)]
+    pub(crate) fn record(&self, end: Ticks, outcome: Outcome) -> [u64; 4] {
+        // A clock that stepped back gives a difference that is negative in two's complement.
+        let duration = end.0.wrapping_sub(self.start.0);
+        Record::new(end.0, duration, self.trace, self.event, outcome.tag()).0
+    }
+
+    #[inline(always)]
+    pub(crate) fn begin(event: Event) -> Self {
+        local::begin(event)
+    }
+
+    #[inline(always)]
+    pub(crate) fn end(self, outcome: Outcome) {
+        if self.serial != 0 {
+            local::end(&self, clock::now(), outcome);
+        }
+    }
+}
+
+/// A span that ends when this guard is dropped: with [`Outcome::Ok`], or with [`Outcome::Panicked`] while a panic
+/// unwinds. Made by [`measure!`](crate::measure).
+///
+/// The guard stays on its thread:
+///
+/// ```compile_fail,E0277
+/// perf_probe::events! { WORK: span = "WORK"; }
+/// let span = perf_probe::measure!(WORK);
+/// std::thread::spawn(move || drop(span));
+/// ```
+///
+/// It ends once:
+///
+/// ```compile_fail,E0382
+/// perf_probe::events! { WORK: span = "WORK"; }
+/// let span = perf_probe::measure!(WORK);
+/// span.fail();
+/// span.cancel();
+/// ```
+///
+/// A guard that is forgotten leaves an open span: the capture says that it began and did not end.
+#[derive(Debug)]
+#[must_use = "the span ends when its guard is dropped, which is at once if it is not bound to a name"]
+pub struct Span {
+    open: OpenSpan,
+    outcome: Outcome,
+    on_its_thread: PhantomData<*const ()>,
+}
+
+impl Span {
+    /// Begins a span of `event` in the current trace. [`measure!`](crate::measure) is the short form.
+    #[inline(always)]
+    pub fn begin(event: Event) -> Self {
+        Self {
+            open: OpenSpan::begin(event),
+            outcome: Outcome::Ok,
+            on_its_thread: PhantomData,
+        }
+    }
+
+    /// Ends it now, as done well. The same as dropping it.
+    #[inline(always)]
+    pub fn end(self) {}
+
+    /// Ends it now, as an error.
+    #[inline(always)]
+    pub fn fail(self) {
+        self.end_as(Outcome::Error);
+    }
+
+    /// Ends it now, as cancelled.
+    #[inline(always)]
+    pub fn cancel(self) {
+        self.end_as(Outcome::Cancelled);
+    }
+
+    /// Ends it now, with `outcome`.
+    #[inline(always)]
+    pub fn end_as(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    /// What it will have come to when it ends; it goes on.
+    #[inline(always)]
+    pub fn set_outcome(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Span {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.open.serial != 0 {
+            let ended = clock::now();
+            let outcome = if std::thread::panicking() {
+                Outcome::Panicked
+            } else {
+                self.outcome
+            };
+            local::end(&self.open, ended, outcome);
+        }
+    }
+}
+
+/// Back-to-back stages: where one ends the next begins, with one reading of the clock for both. Made by [`laps`].
+#[derive(Debug)]
+#[must_use = "the first stage ends when this is dropped, which is at once if it is not bound to a name"]
+pub struct Laps {
+    stage: Span,
+}
+
+/// Begins the first of several back-to-back stages.
+///
+/// ```
+/// # perf_probe::events! { PARSE: span = "PARSE"; SIGNAL: span = "SIGNAL"; }
+/// let mut laps = perf_probe::laps(PARSE);
+/// // parse …
+/// laps.next(SIGNAL);
+/// // look for a signal …
+/// drop(laps); // ends SIGNAL
+/// ```
+#[inline(always)]
+pub fn laps(first: Event) -> Laps {
+    Laps {
+        stage: Span::begin(first),
+    }
+}
+
+impl Laps {
+    /// Ends the stage and begins that of `event`, at the same tick.
+    #[inline(always)]
+    pub fn next(&mut self, event: Event) {
+        self.stage.open = local::next(&self.stage.open, self.stage.outcome, event);
+        self.stage.outcome = Outcome::Ok;
+    }
+
+    /// What the present stage will have come to when it ends; it goes on.
+    #[inline(always)]
+    pub fn set_outcome(&mut self, outcome: Outcome) {
+        self.stage.outcome = outcome;
+    }
+
+    /// Ends the last stage. The same as dropping it.
+    #[inline(always)]
+    pub fn end(self) {}
+
+    /// Ends the last stage as an error.
+    #[inline(always)]
+    pub fn fail(self) {
+        self.stage.fail();
+    }
+
+    /// Ends the last stage as cancelled.
+    #[inline(always)]
+    pub fn cancel(self) {
+        self.stage.cancel();
+    }
+}
+
+/// Measures a function that returns a `Result`, for `#[measure]`.
+#[inline(always)]
+pub fn call<T, E>(event: Event, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let mut span = Span::begin(event);
+    let result = body();
+    if result.is_err() {
+        span.set_outcome(Outcome::Error);
+    }
+    result
+}
+
+/// Measures until the end of the scope: `let _span = measure!(EVENT);`.
+///
+/// `let _ = measure!(EVENT);` would measure nothing, since the guard is dropped at once; the compiler warns of it.
+#[macro_export]
+macro_rules! measure {
+    ($event:expr) => {
+        $crate::Span::begin($event)
+    };
+}

@@ -1,0 +1,113 @@
+//! Trace ids: what one cause is called wherever its work is done.
+
+use std::fmt;
+
+use crate::local;
+
+/// Everything that is done for one cause carries the same trace id. 0 is no trace.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct TraceId(u64);
+
+impl TraceId {
+    /// No trace.
+    pub const NONE: Self = Self(0);
+
+    /// Wraps a raw id.
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The raw id, as records carry it.
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// Whether this is no trace.
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The trace of a business key at a time: the same in every process that knows both, so nothing needs to be
+    /// passed along.
+    ///
+    /// FNV-1a (64 bits) over the key's bytes, one byte 0xFF and the timestamp as `i64` little-endian, then the
+    /// finaliser of MurmurHash3 (fmix64); 0 becomes 1. FORMAT.md has the same text and test vectors. The unit of
+    /// `timestamp` is the caller's.
+    pub fn from_key(key: impl AsRef<[u8]>, timestamp: i64) -> Self {
+        let hash = fnv1a(FNV_OFFSET, key.as_ref());
+        let hash = fnv1a(hash, &[0xFF]);
+        let hash = fnv1a(hash, &timestamp.to_le_bytes());
+        Self(fmix64(hash).max(1))
+    }
+
+    /// The trace of a W3C `traceparent` header: the low 64 bits of its 128-bit id, so that the id can be found in
+    /// other tools. When the high half is not 0 it is recorded once, here, as the annotation `trace_id_high`.
+    ///
+    /// # Errors
+    ///
+    /// The header is not of the form `00-<32 hex>-<16 hex>-<2 hex>` (lower case; a later version may be longer), or
+    /// an id in it is one that must not be used.
+    pub fn from_traceparent(header: &str) -> Result<Self, TraceparentError> {
+        let (high, low) = super::traceparent::parse(header)?;
+        let id = Self(low);
+        if high != 0 {
+            super::annotate_id(id, HIGH_HALF_KEY, super::traceparent::hex(high).as_str());
+        }
+        Ok(id)
+    }
+
+    /// A new id, unlike any other: a random start for each process, then a permutation of a counter, so ids never
+    /// repeat within a process.
+    pub fn unique() -> Self {
+        Self(fmix64(local::next_unique()).max(1))
+    }
+}
+
+impl fmt::Display for TraceId {
+    /// Sixteen hexadecimal digits, as in `traceparent`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+/// The key under which the high half of a 128-bit trace id is annotated.
+pub const HIGH_HALF_KEY: &str = "trace_id_high";
+
+/// Why a `traceparent` header was not understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceparentError {
+    /// Too short, or too long for version 00.
+    #[error("a traceparent has 55 bytes, this one has {0}")]
+    Length(usize),
+    /// A byte is not what the form asks for.
+    #[error("byte {0} of the traceparent is not a lower-case hex digit or dash where one belongs")]
+    Form(usize),
+    /// Version ff is forbidden.
+    #[error("version ff of traceparent is not valid")]
+    Version,
+    /// The trace id or the parent id is all zeros.
+    #[error("an id of the traceparent is all zeros")]
+    ZeroId,
+    /// Only the low half of the trace id is zero, which here would mean no trace.
+    #[error("the low 64 bits of the trace id are zero")]
+    ZeroLowHalf,
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
+    })
+}
+
+/// The finaliser of MurmurHash3: a permutation of the 64-bit numbers in which every input bit moves half of the output.
+pub(crate) const fn fmix64(mut hash: u64) -> u64 {
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
