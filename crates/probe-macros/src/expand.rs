@@ -4,7 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Block, Error, Expr, Result, ReturnType, Safety, Signature, Token, Visibility};
+use syn::{
+    Attribute, Block, Error, Expr, Result, ReturnType, Safety, Signature, Token, Visibility,
+};
 
 use crate::shape::{self, Shape};
 
@@ -27,7 +29,12 @@ impl Parse for Function {
             let text = "`#[measure]` needs a body to measure: put it on the implementation";
             return Err(Error::new(signature.span(), text));
         }
-        Ok(Self { attributes, visibility, signature, body: input.parse()? })
+        Ok(Self {
+            attributes,
+            visibility,
+            signature,
+            body: input.parse()?,
+        })
     }
 }
 
@@ -40,14 +47,22 @@ pub(crate) fn expand(event: TokenStream, item: TokenStream) -> Result<TokenStrea
     let function: Function = syn::parse2(item)?;
     refuse(&function.signature)?;
     let body = measured_body(&event, &function);
-    let Function { attributes, visibility, signature, .. } = function;
+    let Function {
+        attributes,
+        visibility,
+        signature,
+        ..
+    } = function;
     Ok(quote! { #(#attributes)* #visibility #signature { #body } })
 }
 
 /// Functions around which no guard can be put.
 fn refuse(signature: &Signature) -> Result<()> {
     if let Some(word) = &signature.constness {
-        return Err(Error::new(word.span(), "a `const fn` cannot be measured: it may run in the compiler"));
+        return Err(Error::new(
+            word.span(),
+            "a `const fn` cannot be measured: it may run in the compiler",
+        ));
     }
     if let Some(abi) = &signature.abi {
         let text = "an `extern` function cannot be measured: measure a Rust function that it calls";
@@ -63,8 +78,13 @@ fn refuse(signature: &Signature) -> Result<()> {
 fn measured_body(event: &Expr, function: &Function) -> TokenStream {
     let (shape, is_result) = shape::of(&function.signature);
     // What does not fit the event, or the result, is reported where that is written.
-    let event = quote_spanned! { event.span() => ::core::convert::identity::<::perf_probe::Event>(#event) };
-    let wrap = if is_result { quote!(measured_result) } else { quote!(measured) };
+    let event =
+        quote_spanned! { event.span() => ::core::convert::identity::<::perf_probe::Event>(#event) };
+    let wrap = if is_result {
+        quote!(measured_result)
+    } else {
+        quote!(measured)
+    };
     let body = &function.body;
     match shape {
         Shape::Sync if is_result => quote! {
@@ -103,6 +123,74 @@ fn return_hint(output: &ReturnType) -> TokenStream {
         if false {
             let __perf_return: #returned = ::core::unreachable!();
             return __perf_return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(event: &str, item: &str) -> String {
+        let event: TokenStream = event.parse().expect("tokens");
+        let item: TokenStream = item.parse().expect("tokens");
+        match expand(event, item) {
+            Ok(expanded) => panic!("it was accepted: {expanded}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_measured_says_why() {
+        for (event, item, says) in [
+            ("", "fn f() {}", "which event?"),
+            ("E", "const fn f() {}", "`const fn`"),
+            ("E", "unsafe fn f() {}", "use `measure!` inside"),
+            ("E", "extern \"C\" fn f() {}", "`extern`"),
+            ("E", "struct S;", "goes on a function"),
+            ("E", "fn f();", "needs a body"),
+            ("E F", "fn f() {}", "unexpected token"),
+        ] {
+            let message = message(event, item);
+            assert!(message.contains(says), "#[measure({event})] {item}: {message}");
+        }
+    }
+
+    fn expanded(item: &str) -> String {
+        let item: TokenStream = item.parse().expect("tokens");
+        let expanded = expand(quote!(E), item).expect("it can be measured");
+        expanded.to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn the_signature_and_its_attributes_stay() {
+        let text = expanded("#[inline] pub(crate) fn f<'a, T: Copy>(&'a self, x: T) -> &'a T where T: 'a { &self.0 }");
+        assert!(
+            text.starts_with("#[inline]pub(crate)fnf<'a,T:Copy>(&'aself,x:T)->&'aTwhereT:'a{let__perf_span"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn each_shape_is_measured_where_its_work_is_done() {
+        for (item, with) in [
+            ("fn f() {}", "::perf_probe::Span::begin("),
+            ("fn f() -> u8 { 1 }", "::perf_probe::Span::begin("),
+            ("fn f() -> std::io::Result<u8> { Ok(1) }", "::perf_probe::__private::call("),
+            ("async fn f() {}", "::perf_probe::measured("),
+            ("async fn f() -> Result<(), E> { Ok(()) }", "::perf_probe::measured_result("),
+            ("fn f() -> impl Future<Output = u8> + Send { g() }", "::perf_probe::measured("),
+            ("fn f() -> impl Send + Future<Output = Result<u8, E>> { g() }", "::perf_probe::measured_result("),
+            ("fn f() -> impl Iterator<Item = u8> { g() }", "::perf_probe::Span::begin("),
+            (
+                "fn f() -> Pin<Box<dyn Future<Output = u8> + Send + 'static>> { g() }",
+                "::std::boxed::Box::pin(::perf_probe::measured(",
+            ),
+            ("fn f<'a>() -> BoxFuture<'a, Result<u8, E>> { g() }", "::perf_probe::measured_result("),
+            ("fn f() -> Pin<Box<Thing>> { g() }", "::perf_probe::Span::begin("),
+        ] {
+            let text = expanded(item);
+            assert!(text.contains(with), "{item} became {text}");
         }
     }
 }

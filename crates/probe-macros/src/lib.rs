@@ -12,5 +12,7 @@ use proc_macro::TokenStream;
 /// See `perf_probe::attribute`, where it is documented with its examples.
 #[proc_macro_attribute]
 pub fn measure(event: TokenStream, item: TokenStream) -> TokenStream {
-    expand::expand(event.into(), item.into()).unwrap_or_else(|error| error.into_compile_error()).into()
+    expand::expand(event.into(), item.into())
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
 }

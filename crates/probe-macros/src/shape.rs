@@ -1,7 +1,10 @@
 //! What kind of function it is, as far as its text tells: that decides when its span ends and as what.
 
 use syn::visit_mut::VisitMut;
-use syn::{AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type, TypeParamBound};
+use syn::{
+    AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Type,
+    TypeParamBound,
+};
 
 /// How the function's work is done.
 pub(crate) enum Shape {
@@ -18,7 +21,14 @@ pub(crate) enum Shape {
 /// A function's shape, and whether what it comes to is a `Result`.
 pub(crate) fn of(signature: &Signature) -> (Shape, bool) {
     let ReturnType::Type(_, returned) = &signature.output else {
-        return (if signature.asyncness.is_some() { Shape::Async } else { Shape::Sync }, false);
+        return (
+            if signature.asyncness.is_some() {
+                Shape::Async
+            } else {
+                Shape::Sync
+            },
+            false,
+        );
     };
     if signature.asyncness.is_some() {
         return (Shape::Async, is_result(returned));
@@ -49,7 +59,9 @@ fn is_result(returned: &Type) -> bool {
 }
 
 /// The `Output` of the first bound that is a `Future`; `Some(None)` if it names none.
-fn output_of_future<'a>(bounds: impl Iterator<Item = &'a TypeParamBound>) -> Option<Option<&'a Type>> {
+fn output_of_future<'a>(
+    bounds: impl Iterator<Item = &'a TypeParamBound>,
+) -> Option<Option<&'a Type>> {
     let future = bounds.filter_map(|bound| match bound {
         TypeParamBound::Trait(bound) => bound.path.segments.last(),
         _ => None,
@@ -70,8 +82,12 @@ fn output_of_box(returned: &Type) -> Option<Option<&Type>> {
     if segment.ident != "Pin" {
         return None;
     }
-    let boxed = types(segment).find_map(last_segment).filter(|segment| segment.ident == "Box")?;
-    let Type::TraitObject(object) = types(boxed).next()? else { return None };
+    let boxed = types(segment)
+        .find_map(last_segment)
+        .filter(|segment| segment.ident == "Box")?;
+    let Type::TraitObject(object) = types(boxed).next()? else {
+        return None;
+    };
     output_of_future(object.bounds.iter())
 }
 

@@ -111,3 +111,50 @@ pub(crate) const fn fmix64(mut hash: u64) -> u64 {
     hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ (hash >> 33)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The test vectors of FORMAT.md.
+    #[test]
+    fn keys_hash_as_the_format_says() {
+        let vectors: [(&str, i64, u64); 6] = [
+            ("", 0, 0xe5dc_7d6d_69a7_ecb1),
+            ("EURUSD", 0, 0x73fe_b395_9021_d0a4),
+            ("EURUSD", 1_700_000_000_000_000_000, 0xd4a3_0a9e_5278_5342),
+            ("EURUSD", -1, 0x07ca_e5df_319f_4dde),
+            ("BTC/USD", 1_700_000_000, 0xe403_6b4e_2811_ed7b),
+            ("\u{e9}t\u{e9}", i64::MIN, 0x33d8_82a8_5686_7177),
+        ];
+        for (key, timestamp, id) in vectors {
+            assert_eq!(TraceId::from_key(key, timestamp).raw(), id, "{key:?} at {timestamp}");
+        }
+    }
+
+    #[test]
+    fn key_and_timestamp_do_not_run_into_each_other() {
+        assert_ne!(TraceId::from_key("A", 0x42), TraceId::from_key("A\x42", 0));
+        assert_ne!(TraceId::from_key([0xff], 0), TraceId::from_key([], 0xff));
+    }
+
+    #[test]
+    fn the_low_half_of_a_traceparent_is_the_id() {
+        let id = TraceId::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert_eq!(id, Ok(TraceId::from_raw(0xa3ce_929d_0e0e_4736)));
+        assert_eq!(id.map(|id| id.to_string()), Ok("a3ce929d0e0e4736".to_owned()));
+    }
+
+    #[test]
+    fn unique_ids_are_unique_across_threads() {
+        let threads: Vec<_> = (0..4)
+            .map(|_| std::thread::spawn(|| (0..5_000).map(|_| TraceId::unique()).collect::<Vec<_>>()))
+            .collect();
+        let mut ids: Vec<_> =
+            threads.into_iter().flat_map(|thread| thread.join().expect("the thread ends")).collect();
+        assert!(ids.iter().all(|id| !id.is_none()));
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 20_000);
+    }
+}
