@@ -1,1 +1,37 @@
-fn main() {}
+//! `perf-analyze`: tells where the time went in a latency capture.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod cmd;
+mod diagnostics;
+mod file;
+mod gate;
+mod output;
+mod page;
+mod progress;
+mod time;
+mod verdict;
+
+use args::{Cli, Command};
+use verdict::Verdict;
+
+fn main() -> ExitCode {
+    let verdict = match Cli::parse().command {
+        Command::Report(args) => cmd::report::run(&args),
+        Command::Info(args) => cmd::info::run(&args),
+        Command::Verify(args) => cmd::verify::run(&args),
+        Command::Completions(args) => cmd::completions::run(&args),
+        Command::Man(args) => cmd::man::run(&args),
+    };
+    match verdict {
+        Ok(verdict) => verdict.into(),
+        Err(error) => {
+            diagnostics::error(&error);
+            Verdict::Unreadable.into()
+        }
+    }
+}

@@ -2,10 +2,11 @@
 
 use crate::document::{Block, Document, Tone};
 use crate::escape::{bounded, visible};
-use crate::table::{Cell, Name, Row, Table};
+use crate::table::{Cell, Keep, Name, Table};
 
-/// `document` as Markdown. Names stand in code spans, in which no markup of theirs takes effect.
-pub fn markdown(document: &Document) -> String {
+/// `document` as Markdown, with every column of every table if `wide`. Names stand in code spans, in which no markup
+/// of theirs takes effect.
+pub fn markdown(document: &Document, wide: bool) -> String {
     let mut out = String::new();
     let mut before: Option<&Block> = None;
     for block in &document.blocks {
@@ -22,7 +23,7 @@ pub fn markdown(document: &Document) -> String {
                     out.push_str(&format!("- **{label}:** {value}\n"));
                 }
             }
-            Block::Table(table) => push_table(&mut out, table),
+            Block::Table(table) => push_table(&mut out, table, wide),
             Block::Note(note) => {
                 let kind = match note.tone {
                     Tone::Bad => "Error",
@@ -41,31 +42,22 @@ pub fn markdown(document: &Document) -> String {
     out
 }
 
-fn push_table(out: &mut String, table: &Table) {
-    let numeric = |index| {
-        table
-            .rows
-            .iter()
-            .any(|row: &Row| row.cell(index).is_numeric())
+fn push_table(out: &mut String, table: &Table, wide: bool) {
+    let shown: Vec<usize> = (0..table.columns.len())
+        .filter(|index| wide || table.columns[*index].keep != Keep::IfWide)
+        .collect();
+    let rule = |index: usize| match table.rows.iter().any(|row| row.cell(index).is_numeric()) {
+        true => "--:".to_owned(),
+        false => "---".to_owned(),
     };
-    let titles: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| plain(&column.title))
-        .collect();
-    let rules: Vec<&str> = (0..table.columns.len())
-        .map(|index| if numeric(index) { "--:" } else { "---" })
-        .collect();
-    out.push_str(&format!(
-        "| {} |\n| {} |\n",
-        titles.join(" | "),
-        rules.join(" | ")
-    ));
-    for row in &table.rows {
-        let cells: Vec<String> = (0..table.columns.len())
-            .map(|index| cell(row.cell(index)))
-            .collect();
+    let mut line = |cell: &dyn Fn(usize) -> String| {
+        let cells: Vec<String> = shown.iter().map(|index| cell(*index)).collect();
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
+    };
+    line(&|index| plain(&table.columns[index].title));
+    line(&rule);
+    for row in &table.rows {
+        line(&|index| cell(row.cell(index)));
     }
 }
 
@@ -116,7 +108,7 @@ fn plain(words: &str) -> String {
 mod tests {
     use super::*;
     use crate::document::{Fact, Note};
-    use crate::table::Column;
+    use crate::table::{Column, Row};
 
     #[test]
     fn blocks_become_markdown() {
@@ -151,7 +143,7 @@ mod tests {
             remedy: Some("Give the rings more room.".into()),
         });
         assert_eq!(
-            markdown(&document),
+            markdown(&document, false),
             "## trading.bin\n\
              \n\
              - **lost:** nothing\n\

@@ -59,12 +59,15 @@ pub fn per_second(rate: f64) -> String {
     }
 }
 
-/// A share of one as per cent: `0.42 %`.
+/// A share of one as per cent, to two significant digits: `0.42 %`, `12 %`.
 pub fn percent(fraction: f64) -> String {
-    if fraction.is_finite() {
-        format!("{} %", number(fraction * 100.0))
-    } else {
-        "n/a".to_owned()
+    let percent = fraction * 100.0;
+    match percent.abs() {
+        p if !p.is_finite() => "n/a".to_owned(),
+        p if p >= 9.95 || p == 0.0 => format!("{} %", integer(percent.round() as i128)),
+        p if p >= 0.995 => format!("{percent:.1} %"),
+        p if p >= 0.005 => format!("{percent:.2} %"),
+        _ => "below 0.01 %".to_owned(),
     }
 }
 
@@ -176,7 +179,29 @@ mod tests {
         assert_eq!(number(0.9996), "1.00");
         assert_eq!(number(f64::NAN), "n/a");
         assert_eq!(per_second(f64::INFINITY), "n/a");
-        assert_eq!(percent(0.0042), "0.420 %");
+    }
+
+    #[test]
+    fn shares_have_two_digits() {
+        let shares = [
+            0.0, 0.00001, 0.00008, 0.0042, 0.00996, 0.042, 0.0996, 0.12, 1.0, 12.5,
+        ];
+        let shown = shares.map(percent);
+        assert_eq!(
+            shown,
+            [
+                "0 %",
+                "below 0.01 %",
+                "0.01 %",
+                "0.42 %",
+                "1.0 %",
+                "4.2 %",
+                "10 %",
+                "12 %",
+                "100 %",
+                "1,250 %"
+            ]
+        );
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub enum Cell {
     PerSecond(f64),
     /// The outline of a distribution: one count a bar.
     Sparkline(Vec<u64>),
+    /// A value that rests on too little to mean much: led by `~`.
+    Doubtful(Box<Cell>),
 }
 
 /// A name from a capture. It is hostile until escaped, and may be shortened in the middle to fit.
@@ -149,6 +151,7 @@ impl Cell {
             Cell::Nanos(ns) => number::nanos(*ns).into(),
             Cell::PerSecond(rate) => number::per_second(*rate).into(),
             Cell::Sparkline(counts) => sparkline(counts).into(),
+            Cell::Doubtful(cell) => format!("~{}", cell.shown()).into(),
         }
     }
 
@@ -170,18 +173,20 @@ impl Cell {
                 bars.join(" ")
             }
             Cell::Text(_) | Cell::Name(_) => self.shown().into_owned(),
+            Cell::Doubtful(cell) => cell.raw(),
         }
     }
 
     /// Whether the cell stands against the right edge of its column.
     pub(crate) fn is_numeric(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Cell::Count(_)
-                | Cell::Integer(_)
-                | Cell::Number(_)
-                | Cell::Nanos(_)
-                | Cell::PerSecond(_)
-        )
+            | Cell::Integer(_)
+            | Cell::Number(_)
+            | Cell::Nanos(_)
+            | Cell::PerSecond(_) => true,
+            Cell::Absent | Cell::Text(_) | Cell::Name(_) | Cell::Sparkline(_) => false,
+            Cell::Doubtful(cell) => cell.is_numeric(),
+        }
     }
 }

@@ -8,8 +8,9 @@ use crate::table::{Cell, Keep, Name, Row, Table};
 
 /// What stands between two columns.
 pub(super) const GAP: &str = "  ";
-/// A name keeps at least this much before columns are left out for its sake.
-const COMFORTABLE_NAME_COLUMNS: usize = 16;
+/// A name keeps at least this much before columns are left out for its sake: so that a table of percentiles over a
+/// million spans just fits 80 columns.
+const COMFORTABLE_NAME_COLUMNS: usize = 13;
 /// A name keeps at least this much, even if the line gets too long by it.
 const MIN_NAME_COLUMNS: usize = 8;
 
@@ -32,11 +33,20 @@ struct Shown {
     right: bool,
 }
 
-/// The lines of `table`, the titles first, to fit `width` columns where there is such a limit.
-pub(super) fn lay_out(table: &Table, width: Option<usize>, wide: bool) -> Vec<Line> {
+/// A table made ready.
+pub(super) struct LaidOut {
+    /// The titles, then the rows.
+    pub(super) lines: Vec<Line>,
+    /// The titles of the columns that there was no room for.
+    pub(super) left_out: Vec<String>,
+}
+
+/// `table` to fit `width` columns where there is such a limit.
+pub(super) fn lay_out(table: &Table, width: Option<usize>, wide: bool) -> LaidOut {
     let mut shown = natural(table, width.is_some(), wide);
+    let mut left_out = Vec::new();
     if let Some(width) = width {
-        fit(table, &mut shown, width);
+        left_out = fit(table, &mut shown, width);
     }
     let titles = shown.iter().enumerate().map(|(place, column)| PaddedCell {
         text: pad(
@@ -61,7 +71,7 @@ pub(super) fn lay_out(table: &Table, width: Option<usize>, wide: bool) -> Vec<Li
                 .collect(),
         }
     }));
-    lines
+    LaidOut { lines, left_out }
 }
 
 /// Every column that is asked for, as wide as its widest cell.
@@ -84,8 +94,10 @@ fn natural(table: &Table, narrow: bool, wide: bool) -> Vec<Shown> {
         .collect()
 }
 
-/// Shortens names as far as is comfortable, then leaves columns out, then shortens names further.
-fn fit(table: &Table, shown: &mut Vec<Shown>, width: usize) {
+/// Shortens names as far as is comfortable, then leaves columns out, then shortens names further. Gives the titles of
+/// the columns left out.
+fn fit(table: &Table, shown: &mut Vec<Shown>, width: usize) -> Vec<String> {
+    let mut left_out = Vec::new();
     shrink_names(table, shown, width, COMFORTABLE_NAME_COLUMNS);
     while total(shown) > width {
         let droppable = |column: &Shown| match table.columns[column.index].keep {
@@ -97,11 +109,13 @@ fn fit(table: &Table, shown: &mut Vec<Shown>, width: usize) {
             .filter_map(|(place, column)| Some((droppable(column)?, place)))
             .max();
         let Some((_, place)) = first else { break };
-        shown.remove(place);
+        let column = shown.remove(place);
+        left_out.push(table.columns[column.index].title.clone());
     }
     // What a dropped column left over goes back to the names.
     restore_names(table, shown, width);
     shrink_names(table, shown, width, MIN_NAME_COLUMNS);
+    left_out
 }
 
 fn total(shown: &[Shown]) -> usize {
@@ -159,10 +173,10 @@ fn cell_text(row: &Row, index: usize, narrow: bool, columns: usize) -> String {
     }
 }
 
-/// A row's tone is its own; in an ordinary row, what is absent steps back.
+/// A row's tone is its own; in an ordinary row, what is absent or doubtful steps back.
 fn cell_tone(row: &Row, index: usize) -> Tone {
     match (row.tone, row.cell(index)) {
-        (Tone::Plain, Cell::Absent) => Tone::Dim,
+        (Tone::Plain, Cell::Absent | Cell::Doubtful(_)) => Tone::Dim,
         (tone, _) => tone,
     }
 }

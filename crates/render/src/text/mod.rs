@@ -124,7 +124,8 @@ impl Page {
 
     fn table(&mut self, table: &Table) {
         let width = self.style.width.filter(|_| !self.style.wide);
-        for line in columns::lay_out(table, width, self.style.wide) {
+        let laid_out = columns::lay_out(table, width, self.style.wide);
+        for line in laid_out.lines {
             for (number, cell) in line.cells.iter().enumerate() {
                 if number > 0 {
                     self.out.push_str(columns::GAP);
@@ -132,6 +133,15 @@ impl Page {
                 self.paint(cell.tone, &cell.text);
             }
             self.end_line();
+        }
+        if !laid_out.left_out.is_empty() {
+            let titles = laid_out.left_out.join(", ");
+            self.wrapped(
+                "  ",
+                "  ",
+                &format!("no room for {titles}: --wide shows all"),
+                Tone::Dim,
+            );
         }
     }
 }

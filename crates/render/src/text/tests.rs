@@ -9,7 +9,7 @@ fn spans() -> Table {
         Column::new("p50", "p50_ns"),
         Column::new("p99", "p99_ns").keep(Keep::IfRoom(1)),
         Column::new("max", "max_ns"),
-        Column::new("", "shape").keep(Keep::IfRoom(2)),
+        Column::new("shape", "shape").keep(Keep::IfRoom(2)),
     ];
     let row = |name: &str, count: u64, scale: f64| {
         Row::new(vec![
@@ -56,7 +56,7 @@ fn a_pipe_gets_whole_names() {
     assert_eq!(
         set(spans(), None, false),
         "\
-spans                               count      p50      p99      max
+spans                               count      p50      p99      max  shape
 CANDLE_PROCESSING               1,234,567   640 ns  57.6 µs  3.20 ms  ▁▄█▂ ▁
 ORDER_SUBMIT_TO_EXCHANGE               99  1.20 ms   108 ms  6.00 s   ▁▄█▂ ▁
 ORDER_SUBMIT_TO_EXCHANGE error         12   300 µs  27.0 ms  1.50 s   ▁▄█▂ ▁
@@ -69,7 +69,7 @@ fn a_terminal_gets_what_fits() {
     assert_eq!(
         set(spans(), Some(62), false),
         "\
-spans                 count      p50      p99      max
+spans                 count      p50      p99      max  shape
 CANDLE_P…CESSING  1,234,567   640 ns  57.6 µs  3.20 ms  ▁▄█▂ ▁
 ORDER_SU…XCHANGE         99  1.20 ms   108 ms  6.00 s   ▁▄█▂ ▁
   └ error                12   300 µs  27.0 ms  1.50 s   ▁▄█▂ ▁
@@ -86,6 +86,7 @@ spans                    count      p50      max
 CANDLE_PROCESSING    1,234,567   640 ns  3.20 ms
 ORDER_SUB…_EXCHANGE         99  1.20 ms  6.00 s
   └ error                   12   300 µs  1.50 s
+  no room for shape, p99: --wide shows all
 "
     );
     let narrowest = set(spans(), Some(1), false);

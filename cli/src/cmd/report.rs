@@ -1,0 +1,114 @@
+//! `perf-analyze report`: how long things took, behind how far the capture is to be trusted.
+
+use anyhow::Result;
+use perf_analysis::report;
+use perf_analysis::report::Report;
+use perf_render::{Document, Table};
+use serde::Serialize;
+
+use crate::args::{Figures, Input, OutputArgs, Selection, Workers, report_options};
+use crate::gate::{self, FailOn, Unmatched};
+use crate::output::{Answer, give};
+use crate::page;
+use crate::progress::Progress;
+use crate::verdict::Verdict;
+use crate::{args::Format, diagnostics};
+
+const EXAMPLES: &str = "\
+Examples:
+  perf-analyze report capture.bin
+      where the time went, percentiles of every event
+  perf-analyze report captures/ --skip 10s --event 'ORDER_*' --wide
+      the order events of all captures of a directory, without their warm-up, every column
+  perf-analyze report capture.bin --since -5m --every 1m
+      the last five minutes, also minute by minute
+  perf-analyze report old.bin new.bin --by capture --format markdown -o report.md
+      two captures apart, as a Markdown file
+  perf-analyze report capture.bin --fail-on loss --format json | jq '.events[].percentiles'
+      for programs; exit code 1 if a record was lost";
+
+const ABOUT: &str = "\
+Says how long things took: percentiles of every span, counters, gauges and observations. First of all comes how far \
+the capture is to be trusted: what it covers, what was lost, how exact its clock was, what recording cost.
+
+Figures come from the histograms that the recorder keeps in the capture (rollups), and from its records where there \
+is no such histogram or --since, --until, --skip or --every cut through one. Counts, sums, least and greatest values are exact; \
+percentiles are within 0.1 % of the true value, or exact with --exact.";
+
+/// Say where the time went: percentiles of every event
+#[derive(Debug, clap::Args)]
+#[command(long_about = ABOUT, after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    workers: Workers,
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    figures: Figures,
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Exit with code 1 if this is found, 3 if an --event matches nothing, 4 if it cannot be told
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        help_heading = "Gates"
+    )]
+    fail_on: Vec<FailOn>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Verdict> {
+    let options = report_options(&args.input, &args.workers, &args.selection, &args.figures)?;
+    let progress = Progress::start("reading captures", args.input.quiet);
+    let set = args.input.open()?;
+    let report = report(&set, &options)?;
+    let unmatched = Unmatched::find(&set, &report)?;
+    drop(progress);
+
+    if !args.fail_on.is_empty() {
+        gate::check_usable(&report, &unmatched)?;
+    }
+    if args.output.format == Format::Csv && !args.input.quiet {
+        // CSV has no place for them.
+        for warning in &report.warnings {
+            diagnostics::warning(&page::warning_line(warning));
+        }
+    }
+    let answer = ReportAnswer {
+        args,
+        report: &report,
+        unmatched: &unmatched,
+    };
+    give(&answer, &args.output)?;
+    Ok(gate::judge(&args.fail_on, &report))
+}
+
+struct ReportAnswer<'a> {
+    args: &'a Args,
+    report: &'a Report,
+    unmatched: &'a Unmatched,
+}
+
+impl Answer for ReportAnswer<'_> {
+    fn value(&self) -> &impl Serialize {
+        self.report
+    }
+
+    fn document(&self) -> Document {
+        let page = page::report::Page {
+            report: self.report,
+            zone: &self.args.selection.tz,
+            narrowed: self.args.selection.is_narrowed(),
+            unmatched: self.unmatched,
+        };
+        page.document()
+    }
+
+    fn sheet(&self) -> Table {
+        page::sheet::report(self.report, &self.args.selection.tz)
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests of the product as a whole, through its real binary.
+
+mod tidy;
