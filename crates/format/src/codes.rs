@@ -1,0 +1,104 @@
+//! Small codes of metadata records. They are newtypes, not Rust enums, so that a
+//! code that this version does not know survives a round trip.
+
+/// What kind of thing an event records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
+pub struct EventKind(pub u8);
+
+impl EventKind {
+    /// A duration.
+    pub const SPAN: EventKind = EventKind(1);
+    /// A sum of deltas.
+    pub const COUNTER: EventKind = EventKind(2);
+    /// The last value of many.
+    pub const GAUGE: EventKind = EventKind(3);
+    /// A value of a distribution.
+    pub const OBSERVATION: EventKind = EventKind(4);
+
+    /// `span`, `counter`, `gauge`, `observation`, or `unknown`.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::SPAN => "span",
+            EventKind::COUNTER => "counter",
+            EventKind::GAUGE => "gauge",
+            EventKind::OBSERVATION => "observation",
+            _ => "unknown",
+        }
+    }
+}
+
+/// Which clock gave the ticks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
+pub struct ClockSource(pub u16);
+
+impl ClockSource {
+    /// The time stamp counter, read by `rdtsc`.
+    pub const TSC: ClockSource = ClockSource(1);
+    /// `clock_gettime(CLOCK_MONOTONIC)`, in ns.
+    pub const MONOTONIC: ClockSource = ClockSource(2);
+    /// A clock that a test or an importer made up.
+    pub const SYNTHETIC: ClockSource = ClockSource(3);
+
+    /// A short name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            ClockSource::TSC => "tsc",
+            ClockSource::MONOTONIC => "monotonic",
+            ClockSource::SYNTHETIC => "synthetic",
+            _ => "unknown",
+        }
+    }
+}
+
+/// Why a capture ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
+pub struct CloseReason(pub u16);
+
+impl CloseReason {
+    /// The recorder was stopped.
+    pub const STOPPED: CloseReason = CloseReason(1);
+    /// The process died; what it left was saved afterwards.
+    pub const SALVAGED: CloseReason = CloseReason(2);
+    /// The file is complete, the capture goes on in the next part.
+    pub const ROTATED: CloseReason = CloseReason(3);
+    /// Written by a tool, not recorded.
+    pub const CONVERTED: CloseReason = CloseReason(4);
+
+    /// A short name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            CloseReason::STOPPED => "stopped",
+            CloseReason::SALVAGED => "salvaged",
+            CloseReason::ROTATED => "rotated",
+            CloseReason::CONVERTED => "converted",
+            _ => "unknown",
+        }
+    }
+}
+
+/// What the recorder warns of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
+pub struct WarningCode(pub u16);
+
+impl WarningCode {
+    /// Shared memory was short: rings or spool are smaller than asked.
+    pub const SMALL_MEMORY: WarningCode = WarningCode(1);
+    /// The arena is anonymous memory: a killed process loses what was not yet in the file.
+    pub const ANONYMOUS_ARENA: WarningCode = WarningCode(2);
+    /// `fdatasync` failed.
+    pub const SYNC_FAILED: WarningCode = WarningCode(3);
+    /// Writing the file failed, and resumed later or not at all.
+    pub const WRITE_FAILED: WarningCode = WarningCode(4);
+    /// The clock was found to be unusable, or stepped.
+    pub const CLOCK: WarningCode = WarningCode(5);
+    /// The event table is full: further names share the overflow event.
+    pub const EVENTS_FULL: WarningCode = WarningCode(6);
+    /// Part of a dead process's arena could not be read.
+    pub const SALVAGE: WarningCode = WarningCode(7);
+    /// Spans could not be tracked while open: no slot was free.
+    pub const UNTRACKED_SPANS: WarningCode = WarningCode(8);
+}

@@ -1,0 +1,37 @@
+//! The Events chunk: a window of time over all threads, in columns.
+//!
+//! After the column directory the head holds
+//!
+//! ```text
+//! ranges u32 · series u32 · losses u32 · strings u32 · traces u32 · reserved u32
+//! ranges × [ring u32, thread u32, first_seq u64, slots u32, rows u32, first_end u64]
+//! series × [event u32, tag u8, 3 × 0, rows u32, value_offset u32, max_value u64]
+//! losses × [ring u32, thread u32, cause u32, 0 u32, count u64, from_ticks u64, to_ticks u64]
+//! ```
+//!
+//! Rows are in the order of the ranges. Columns:
+//!
+//! | column | one entry a | holds |
+//! |---|---|---|
+//! | SERIES | row | index into the series table |
+//! | END | row | end − end of the row before in its range; 0 for the first, whose end is `first_end` |
+//! | VALUE | row | values of the first series in row order, then those of the second …; each series begins a block |
+//! | TRACE | row | 0, or 1 + index into TRACE_DICT; the column is absent if all are 0 |
+//! | TRACE_DICT | trace | trace ids, by first appearance |
+//! | STRINGS | string | lengths as packed blocks, then the bytes one after another |
+
+mod columns;
+mod dictionary;
+mod encoder;
+mod layout;
+mod reader;
+mod roll;
+mod strings;
+
+pub use columns::Columns;
+pub use encoder::{ChunkEncoder, ChunkFull, RunHead};
+pub use layout::{Range, Series};
+pub use reader::EventsChunk;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! All columns of an Events chunk, decoded into buffers that are used again.
+
+use super::EventsChunk;
+use crate::error::Result;
+use crate::{Row, SeriesKey, TraceId};
+
+/// The rows of one chunk, column by column. All vectors but `trace_ids` and
+/// `keys` have one entry a row.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    /// End of each row, in ticks.
+    pub end_ticks: Vec<u64>,
+    /// Value of each row.
+    pub values: Vec<u64>,
+    /// Series of each row: an index into `keys`.
+    pub series: Vec<u16>,
+    /// Trace of each row: 0 for none, else 1 + an index into `trace_ids`.
+    pub traces: Vec<u32>,
+    /// The distinct traces of the chunk.
+    pub trace_ids: Vec<u64>,
+    /// Event and tag of each series.
+    pub keys: Vec<SeriesKey>,
+    grouped: Vec<u64>,
+    next: Vec<usize>,
+}
+
+impl Columns {
+    /// Decodes all columns of `chunk` into the buffers.
+    ///
+    /// # Errors
+    /// A damaged column; the buffers then hold no rows.
+    pub fn decode(&mut self, chunk: &EventsChunk<'_>) -> Result<()> {
+        let result = self.fill(chunk);
+        if result.is_err() {
+            self.clear();
+        }
+        result
+    }
+
+    fn clear(&mut self) {
+        self.end_ticks.clear();
+        self.values.clear();
+        self.series.clear();
+        self.traces.clear();
+        self.trace_ids.clear();
+        self.keys.clear();
+    }
+
+    fn fill(&mut self, chunk: &EventsChunk<'_>) -> Result<()> {
+        chunk.series_indexes(&mut self.series)?;
+        chunk.end_ticks(&mut self.end_ticks)?;
+        chunk.trace_indexes(&mut self.traces)?;
+        chunk.trace_ids(&mut self.trace_ids)?;
+        chunk.grouped_values(&mut self.grouped)?;
+        self.keys.clear();
+        self.keys
+            .extend(chunk.series().iter().map(|series| series.key));
+        self.next.clear();
+        let mut start = 0;
+        for series in chunk.series() {
+            self.next.push(start);
+            start += series.rows as usize;
+        }
+        self.values.clear();
+        // Each series was found to have as many rows as its table says.
+        self.values.extend(self.series.iter().map(|&series| {
+            let slot = &mut self.next[usize::from(series)];
+            let value = self.grouped[*slot];
+            *slot += 1;
+            value
+        }));
+        Ok(())
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.end_ticks.len()
+    }
+
+    /// True without rows.
+    pub fn is_empty(&self) -> bool {
+        self.end_ticks.is_empty()
+    }
+
+    /// Event and tag of row `row`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub fn key(&self, row: usize) -> SeriesKey {
+        self.keys[usize::from(self.series[row])]
+    }
+
+    /// Trace of row `row`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub fn trace(&self, row: usize) -> TraceId {
+        match self.traces[row] {
+            0 => TraceId::NONE,
+            index => TraceId(self.trace_ids[index as usize - 1]),
+        }
+    }
+
+    /// Row `row`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub fn row(&self, row: usize) -> Row {
+        let SeriesKey { event, tag } = self.key(row);
+        Row {
+            end_ticks: self.end_ticks[row],
+            value: self.values[row],
+            trace: self.trace(row),
+            event,
+            tag,
+        }
+    }
+
+    /// All rows, in the order of the chunk's ranges.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> + '_ {
+        (0..self.len()).map(|row| self.row(row))
+    }
+}

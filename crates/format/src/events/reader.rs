@@ -1,0 +1,316 @@
+//! An Events chunk out of bytes: heads at once, columns on demand.
+
+use std::cell::Cell;
+
+use super::layout::{EventTables, Range, Series};
+use super::strings::split_strings;
+use crate::chunk::{ChunkHead, ChunkKind, ColumnId, Frame, encoding};
+use crate::error::{FormatError, Result};
+use crate::packed::{BLOCK, PackedReader};
+use crate::{LossEntry, Row};
+
+/// An Events chunk whose head was read and checked. Each column is checked against
+/// its sum when it is first used.
+#[derive(Debug, Clone)]
+pub struct EventsChunk<'a> {
+    frame: Frame<'a>,
+    tables: EventTables,
+    body: &'a [u8],
+    /// A bit for each column of the directory whose sum was found right.
+    checked: Cell<u64>,
+}
+
+impl<'a> EventsChunk<'a> {
+    /// Reads the head of the chunk `bytes`, which lies at `offset` in the file.
+    ///
+    /// # Errors
+    /// A bad head, a chunk of another kind, or one cut short.
+    pub fn parse(bytes: &'a [u8], offset: u64) -> Result<EventsChunk<'a>> {
+        let frame = Frame::parse(bytes, offset)?;
+        if frame.head.kind != ChunkKind::EVENTS || !frame.head.is_known() {
+            let got = format!("{} version {}", frame.head.kind.name(), frame.head.version);
+            return Err(FormatError::malformed(
+                offset,
+                "the kind of a chunk",
+                "events",
+                got,
+            ));
+        }
+        let tables = EventTables::parse(&frame)?;
+        let body = frame.body(bytes)?;
+        Ok(EventsChunk {
+            frame,
+            tables,
+            body,
+            checked: Cell::new(0),
+        })
+    }
+
+    /// The shared fields of the head.
+    pub fn head(&self) -> &ChunkHead {
+        &self.frame.head
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.frame.head.record_count as usize
+    }
+
+    /// Runs of rows of one ring, in the order of the rows.
+    pub fn ranges(&self) -> &[Range] {
+        &self.tables.ranges
+    }
+
+    /// Series, in the order of the grouped values.
+    pub fn series(&self) -> &[Series] {
+        &self.tables.series
+    }
+
+    /// What was lost in the interval of this chunk.
+    pub fn losses(&self) -> &[LossEntry] {
+        &self.tables.losses
+    }
+
+    /// Number of distinct traces.
+    pub fn trace_count(&self) -> usize {
+        self.tables.traces
+    }
+
+    /// Checks the sum of every column.
+    ///
+    /// # Errors
+    /// The first column whose sum is wrong.
+    pub fn verify(&self) -> Result<()> {
+        self.frame
+            .columns
+            .iter()
+            .try_for_each(|column| self.frame.check_column(self.body, column))
+    }
+
+    /// The bytes of column `id`, checked, with their file offset; `None` if the chunk has no such column.
+    fn find_column(&self, id: ColumnId) -> Result<Option<(&'a [u8], u64)>> {
+        let Some(index) = self.frame.columns.iter().position(|column| column.id == id) else {
+            return Ok(None);
+        };
+        let column = &self.frame.columns[index];
+        if self.checked.get() & 1 << index == 0 {
+            self.frame.check_column(self.body, column)?;
+            self.checked.set(self.checked.get() | 1 << index);
+        }
+        let wanted = if id == ColumnId::STRINGS {
+            encoding::PLAIN
+        } else {
+            encoding::PACKED
+        };
+        let offset = self.frame.column_offset(column);
+        if column.encoding != wanted {
+            return Err(FormatError::malformed(
+                offset,
+                "the encoding of a column",
+                wanted,
+                column.encoding,
+            ));
+        }
+        Ok(Some((self.frame.column_bytes(self.body, column), offset)))
+    }
+
+    fn column(&self, id: ColumnId) -> Result<(&'a [u8], u64)> {
+        self.find_column(id)?.ok_or_else(|| {
+            FormatError::malformed(
+                self.frame.offset,
+                "the columns of an Events chunk",
+                format!("column {}", id.0),
+                "none",
+            )
+        })
+    }
+
+    /// Calls `f` with the values of series `index`, block by block, in row order.
+    /// Touches no other column, and of the VALUE column only this series' bytes
+    /// (once the column's sum was checked).
+    ///
+    /// # Errors
+    /// A damaged column.
+    ///
+    /// # Panics
+    /// If `index` is not below the number of series.
+    #[inline]
+    pub fn values_of(&self, index: usize, f: impl FnMut(&[u64])) -> Result<()> {
+        let (column, offset) = self.column(ColumnId::VALUE)?;
+        let series = &self.tables.series[index];
+        let start = series.value_offset as usize;
+        let end = self
+            .tables
+            .series
+            .get(index + 1)
+            .map_or(column.len(), |next| next.value_offset as usize);
+        let Some(bytes) = column.get(start..end) else {
+            return Err(FormatError::malformed(
+                offset,
+                "the end of a series' values",
+                format!("at most {}", column.len()),
+                end,
+            ));
+        };
+        let mut reader = PackedReader::new(bytes, offset + start as u64);
+        reader.for_each_block(series.rows as usize, f)?;
+        reader.expect_end()
+    }
+
+    /// All values, grouped by series, into `values` (cleared first).
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn grouped_values(&self, values: &mut Vec<u64>) -> Result<()> {
+        values.clear();
+        values.reserve(self.rows());
+        (0..self.tables.series.len())
+            .try_for_each(|index| self.values_of(index, |block| values.extend_from_slice(block)))
+    }
+
+    /// The series index of each row into `indexes` (cleared first). Each is below
+    /// the number of series, and each series has as many rows as its table says.
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn series_indexes(&self, indexes: &mut Vec<u16>) -> Result<()> {
+        indexes.clear();
+        indexes.reserve(self.rows());
+        let (column, offset) = self.column(ColumnId::SERIES)?;
+        let count = self.tables.series.len() as u64;
+        let mut highest = 0;
+        let mut reader = PackedReader::new(column, offset);
+        reader.for_each_block(self.rows(), |block| {
+            indexes.extend(block.iter().map(|&index| {
+                highest = highest.max(index);
+                index as u16
+            }));
+        })?;
+        reader.expect_end()?;
+        if highest >= count && self.rows() > 0 {
+            let expected = format!("below {count}");
+            return Err(FormatError::malformed(
+                offset,
+                "an index of the series column",
+                expected,
+                highest,
+            ));
+        }
+        let mut rows = vec![0u32; self.tables.series.len()];
+        indexes
+            .iter()
+            .for_each(|&index| rows[usize::from(index)] += 1);
+        if rows
+            .iter()
+            .zip(&self.tables.series)
+            .any(|(&rows, series)| rows != series.rows)
+        {
+            return Err(FormatError::malformed(
+                offset,
+                "the rows of a series",
+                "as many as its table says",
+                "others",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The end of each row in ticks into `ends` (cleared first).
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn end_ticks(&self, ends: &mut Vec<u64>) -> Result<()> {
+        ends.clear();
+        ends.reserve(self.rows());
+        let (column, offset) = self.column(ColumnId::END)?;
+        let mut reader = PackedReader::new(column, offset);
+        reader.for_each_block(self.rows(), |block| ends.extend_from_slice(block))?;
+        reader.expect_end()?;
+        let mut rest = ends.as_mut_slice();
+        for range in &self.tables.ranges {
+            // The tables' rows were checked to add up to the chunk's.
+            let (mine, after) = rest.split_at_mut(range.rows as usize);
+            let mut end = range.first_end;
+            for slot in mine {
+                end = end.wrapping_add(*slot);
+                *slot = end;
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// For each row 0 or 1 + the index of its trace in [`EventsChunk::trace_ids`],
+    /// into `indexes` (cleared first).
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn trace_indexes(&self, indexes: &mut Vec<u32>) -> Result<()> {
+        indexes.clear();
+        let Some((column, offset)) = self.find_column(ColumnId::TRACE)? else {
+            indexes.resize(self.rows(), 0);
+            return Ok(());
+        };
+        indexes.reserve(self.rows());
+        let mut highest = 0;
+        let mut reader = PackedReader::new(column, offset);
+        reader.for_each_block(self.rows(), |block| {
+            indexes.extend(block.iter().map(|&index| {
+                highest = highest.max(index);
+                index as u32
+            }));
+        })?;
+        reader.expect_end()?;
+        if highest > self.tables.traces as u64 {
+            let expected = format!("at most {}", self.tables.traces);
+            return Err(FormatError::malformed(
+                offset,
+                "an index of the trace column",
+                expected,
+                highest,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The distinct trace ids into `ids` (cleared first).
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn trace_ids(&self, ids: &mut Vec<u64>) -> Result<()> {
+        ids.clear();
+        if self.tables.traces == 0 {
+            return Ok(());
+        }
+        ids.reserve(self.tables.traces);
+        let (column, offset) = self.column(ColumnId::TRACE_DICT)?;
+        let mut reader = PackedReader::new(column, offset);
+        reader.for_each_block(self.tables.traces, |block| ids.extend_from_slice(block))?;
+        reader.expect_end()
+    }
+
+    /// Keys and texts of annotations, by index.
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn strings(&self) -> Result<Vec<&'a [u8]>> {
+        if self.tables.strings == 0 {
+            return Ok(Vec::new());
+        }
+        let (column, offset) = self.column(ColumnId::STRINGS)?;
+        split_strings(column, offset, self.tables.strings)
+    }
+
+    /// All rows. Convenient; for many chunks reuse [`super::Columns`].
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn decode_rows(&self) -> Result<Vec<Row>> {
+        let mut columns = super::Columns::default();
+        columns.decode(self)?;
+        Ok(columns.rows().collect())
+    }
+}
+
+const _: () = assert!(crate::limits::MAX_COLUMNS <= 64, "the bits of `checked`");
+const _: () = assert!(BLOCK.is_multiple_of(64));

@@ -1,0 +1,195 @@
+//! The walk over a capture from head to head.
+
+use super::resync::Searcher;
+use super::{ChunkEntry, Damage, Index, TornTail};
+use crate::chunk::{ChunkHead, ChunkKind, ColumnId, Frame};
+use crate::error::{FormatError, Result};
+use crate::rollup::coverage_of;
+use crate::{FileHeader, ReadAt, limits, notes};
+
+/// Builds the index of `source`.
+pub(super) fn walk(source: &(impl ReadAt + ?Sized)) -> Result<Index> {
+    let file_len = source.size().map_err(|error| FormatError::io(0, &error))?;
+    let mut walk = Walk {
+        searcher: Searcher::new(source, file_len),
+        index: Index {
+            file_len,
+            ..Index::default()
+        },
+    };
+    let start = walk.header()?;
+    walk.chunks(start)?;
+    Ok(walk.index)
+}
+
+struct Walk<'s, S: ?Sized> {
+    searcher: Searcher<'s, S>,
+    index: Index,
+}
+
+impl<S: ReadAt + ?Sized> Walk<'_, S> {
+    /// Reads the file header; returns where the chunks begin.
+    fn header(&mut self) -> Result<u64> {
+        let bytes = self.searcher.bytes(0, limits::MAX_FILE_HEAD_BYTES)?;
+        match FileHeader::parse(bytes) {
+            Ok((header, len)) => {
+                self.index.header = Some(header);
+                Ok(len as u64)
+            }
+            Err(error @ (FormatError::Empty | FormatError::NewerVersion { .. })) => Err(error),
+            Err(error) => {
+                // The chunks may be intact all the same.
+                let Some(start) = self.searcher.next_chunk(0)? else {
+                    return Err(error);
+                };
+                self.index.damage.push(Damage {
+                    offset: 0,
+                    len: start,
+                    reason: error,
+                });
+                Ok(start)
+            }
+        }
+    }
+
+    fn chunks(&mut self, start: u64) -> Result<()> {
+        let mut position = start;
+        while position < self.index.file_len {
+            match self.chunk(position) {
+                Ok(next) => position = next,
+                Err(error @ FormatError::Io { .. }) => return Err(error),
+                Err(error) => match self.after_damage(position, error)? {
+                    Some(next) => position = next,
+                    None => break,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in the chunk at `position`; returns where the next one should be.
+    fn chunk(&mut self, position: u64) -> Result<u64> {
+        let entry = self.searcher.head(position, |frame| {
+            let is_rollup = frame.head.kind == ChunkKind::ROLLUP && frame.head.is_known();
+            let coverage = if is_rollup {
+                Some(coverage_of(frame)?)
+            } else {
+                None
+            };
+            Ok(ChunkEntry {
+                offset: position,
+                head: frame.head,
+                coverage,
+            })
+        })?;
+        let head = entry.head;
+        let end = position + head.chunk_len();
+        if end > self.index.file_len {
+            let got = self.index.file_len - position;
+            return Err(FormatError::CutShort {
+                offset: position,
+                what: "a chunk",
+                expected: head.chunk_len(),
+                got,
+            });
+        }
+        self.index.chunks.push(entry);
+        if !head.is_known() {
+            self.index.unknown_chunks += 1;
+        } else if !matches!(head.kind, ChunkKind::EVENTS | ChunkKind::ROLLUP) {
+            match self.metadata(position, &head) {
+                Ok(()) => {}
+                Err(error @ FormatError::Io { .. }) => return Err(error),
+                Err(reason) => self.index.damage.push(Damage {
+                    offset: position,
+                    len: head.chunk_len(),
+                    reason,
+                }),
+            }
+        }
+        Ok(end)
+    }
+
+    /// Reads the body of a metadata chunk.
+    fn metadata(&mut self, position: u64, head: &ChunkHead) -> Result<()> {
+        let chunk = self.searcher.bytes(position, head.chunk_len() as usize)?;
+        let frame = Frame::parse(chunk, position)?;
+        let body = frame.body(chunk)?;
+        let Some(column) = frame.column(ColumnId::RECORDS) else {
+            return Err(FormatError::malformed(
+                position,
+                "the columns of a metadata chunk",
+                "column 1",
+                "none",
+            ));
+        };
+        frame.check_column(body, column)?;
+        let (records, offset) = (
+            frame.column_bytes(body, column),
+            frame.column_offset(column),
+        );
+        let index = &mut self.index;
+        match head.kind {
+            ChunkKind::TABLES => index.tables.read_records(records, offset),
+            ChunkKind::ANCHORS => index.anchors.read_records(records, offset),
+            ChunkKind::NOTES => index.notes.read_records(records, offset),
+            ChunkKind::OPEN_SPANS => notes::read_open_spans(&mut index.open_spans, records, offset),
+            _ => {
+                index.close = notes::read_close(records, offset)?.or(index.close.take());
+                Ok(())
+            }
+        }
+    }
+
+    /// What to do when no intact chunk is at `position`: returns where the next one is.
+    fn after_damage(&mut self, position: u64, error: FormatError) -> Result<Option<u64>> {
+        let torn_head = self.searcher.head(position, |frame| Ok(frame.head)).ok();
+        let mut damage = Damage {
+            offset: position,
+            len: 0,
+            reason: error,
+        };
+        let mut from = position + torn_head.map_or(1, |head| u64::from(head.head_len));
+        // If bytes were cut out of the chunk before, the next one begins within what
+        // should be that chunk's body. An intact body needs no search.
+        if let Some(last) = self.index.chunks.last()
+            && last.offset + last.head.chunk_len() == position
+        {
+            let (offset, head) = (last.offset, last.head);
+            if let Err(reason) = self.searcher.check_body(offset, &head) {
+                from = offset + u64::from(head.head_len);
+                if let Some(next) = self
+                    .searcher
+                    .next_chunk(from)?
+                    .filter(|&next| next < position)
+                {
+                    damage = Damage {
+                        offset,
+                        len: next - offset,
+                        reason,
+                    };
+                    self.index.damage.push(damage);
+                    return Ok(Some(next));
+                }
+                from = position + torn_head.map_or(1, |head| u64::from(head.head_len));
+            }
+        }
+        if let Some(next) = self.searcher.next_chunk(from)? {
+            damage.len = next - position;
+            self.index.damage.push(damage);
+            return Ok(Some(next));
+        }
+        let len = self.index.file_len - position;
+        if matches!(damage.reason, FormatError::CutShort { .. }) {
+            self.index.torn_tail = Some(TornTail {
+                offset: position,
+                len,
+                head: torn_head,
+            });
+        } else {
+            damage.len = len;
+            self.index.damage.push(damage);
+        }
+        Ok(None)
+    }
+}

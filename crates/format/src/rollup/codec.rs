@@ -1,0 +1,408 @@
+//! A rollup as a chunk.
+
+use std::collections::BTreeMap;
+
+use super::{Aggregate, CounterSummary, Coverage, GaugeSummary, Histogram, Rollup, SeriesKey};
+use crate::bytes::{Cursor, Put};
+use crate::chunk::{ChunkBuilder, ChunkHead, ChunkKind, Column, ColumnId, Frame, encoding};
+use crate::error::{FormatError, Result, within};
+use crate::packed::{BLOCK, PackedReader, encode};
+use crate::{EventId, Tag, TagClass, bins, limits};
+
+/// Bytes of the head's table.
+const TABLE_BYTES: usize = 40;
+/// Bytes of one series in the SUMMARIES column.
+const SUMMARY_BYTES: usize = 104;
+
+/// Appends `rollup` as a chunk numbered `chunk_seq`. `None`, and nothing
+/// appended, if it is above [`limits::MAX_ROLLUP_SERIES`] or [`limits::MAX_ROLLUP_BINS`].
+pub fn encode_rollup(rollup: &Rollup, chunk_seq: u64, out: &mut Vec<u8>) -> Option<()> {
+    let bins: usize = histograms(rollup)
+        .map(|histogram| histogram.counts().len())
+        .sum();
+    if rollup.series.len() > limits::MAX_ROLLUP_SERIES || bins > limits::MAX_ROLLUP_BINS {
+        return None;
+    }
+    let start = out.len();
+    let coverage = &rollup.coverage;
+    let head = ChunkHead {
+        kind: ChunkKind::ROLLUP,
+        record_count: rollup.series.len() as u32,
+        segment: rollup.segment,
+        chunk_seq,
+        min_start: coverage.min_start,
+        min_end: coverage.min_end,
+        max_end: coverage.max_end,
+        ..ChunkHead::default()
+    };
+    let mut chunk = ChunkBuilder::begin(out, &head, 3);
+    let tables = chunk.tables();
+    for value in [
+        coverage.first_chunk,
+        coverage.last_chunk,
+        coverage.chunks,
+        coverage.rows,
+        coverage.digest,
+    ] {
+        tables.put_u64(value);
+    }
+    chunk.end_head();
+    chunk.column(ColumnId::SUMMARIES, encoding::PLAIN, |out| {
+        for (key, aggregate) in &rollup.series {
+            put_summary(*key, aggregate, out);
+        }
+    });
+    let mut column = Vec::new();
+    chunk.column(ColumnId::BIN_INDEX, encoding::PACKED, |out| {
+        for histogram in histograms(rollup) {
+            column.clear();
+            let mut next = 0;
+            column.extend(histogram.nonempty().map(|(bin, _)| {
+                let step = bin - next;
+                next = bin + 1;
+                step as u64
+            }));
+            encode(&column, out);
+        }
+    });
+    chunk.column(ColumnId::BIN_COUNT, encoding::PACKED, |out| {
+        for histogram in histograms(rollup) {
+            column.clear();
+            column.extend(histogram.nonempty().map(|(_, count)| count));
+            encode(&column, out);
+        }
+    });
+    chunk.finish();
+    if out.len() - start > limits::MAX_CHUNK_BODY_BYTES {
+        out.truncate(start);
+        return None;
+    }
+    Some(())
+}
+
+fn histograms(rollup: &Rollup) -> impl Iterator<Item = &Histogram> {
+    rollup
+        .series
+        .values()
+        .filter_map(|aggregate| match aggregate {
+            Aggregate::Distribution(histogram) => Some(histogram),
+            Aggregate::Counter(_) | Aggregate::Gauge(_) => None,
+        })
+}
+
+/// One fixed-size entry for every kind of series; fields that do not apply are 0.
+fn put_summary(key: SeriesKey, aggregate: &Aggregate, out: &mut Vec<u8>) {
+    let end = out.len() + SUMMARY_BYTES;
+    out.put_u32(key.event.0);
+    out.put_u8(key.tag.0);
+    out.extend_from_slice(&[0; 3]);
+    match aggregate {
+        Aggregate::Distribution(histogram) => {
+            out.put_u64(histogram.count());
+            out.put_u128(histogram.sum());
+            out.put_u64(histogram.min().unwrap_or(0));
+            out.put_u64(histogram.max().unwrap_or(0));
+            out.put_u32(histogram.nonempty().count() as u32);
+        }
+        Aggregate::Counter(counter) => {
+            out.put_u64(counter.count);
+            out.put_i128(counter.sum);
+            out.put_i64(counter.min);
+            out.put_i64(counter.max);
+        }
+        Aggregate::Gauge(gauge) => {
+            out.put_u64(gauge.count);
+            out.put_i128(gauge.sum);
+            out.put_i64(gauge.min);
+            out.put_i64(gauge.max);
+            out.put_u64(0);
+            out.put_u64(gauge.first_ticks);
+            out.put_i64(gauge.first);
+            out.put_u64(gauge.last_ticks);
+            out.put_i64(gauge.last);
+            out.put_i128(gauge.integral);
+        }
+    }
+    out.resize(end, 0);
+}
+
+/// A Rollup chunk whose head was read; the histograms are decoded on demand.
+#[derive(Debug, Clone)]
+pub struct RollupChunk<'a> {
+    frame: Frame<'a>,
+    body: &'a [u8],
+    coverage: Coverage,
+}
+
+impl<'a> RollupChunk<'a> {
+    /// Reads the head of the chunk `bytes`, which lies at `offset` in the file.
+    ///
+    /// # Errors
+    /// A bad head, a chunk of another kind, or one cut short.
+    pub fn parse(bytes: &'a [u8], offset: u64) -> Result<RollupChunk<'a>> {
+        let frame = Frame::parse(bytes, offset)?;
+        let coverage = coverage_of(&frame)?;
+        let body = frame.body(bytes)?;
+        Ok(RollupChunk {
+            frame,
+            body,
+            coverage,
+        })
+    }
+
+    /// The shared fields of the head.
+    pub fn head(&self) -> &ChunkHead {
+        &self.frame.head
+    }
+
+    /// The chunks that it covers.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// Decodes everything. Every column's sum is checked.
+    ///
+    /// # Errors
+    /// A damaged column, or counts that do not add up.
+    pub fn rollup(&self) -> Result<Rollup> {
+        let mut rollup = Rollup::new(self.frame.head.segment);
+        self.merge_into(&mut rollup)?;
+        Ok(rollup)
+    }
+
+    /// Decodes everything and appends it to `rollup`, which covers earlier chunks.
+    ///
+    /// # Errors
+    /// As [`RollupChunk::rollup`]; `rollup` is then as it was.
+    pub fn merge_into(&self, rollup: &mut Rollup) -> Result<()> {
+        let series = self.decode_series()?;
+        let decoded = Rollup {
+            segment: self.frame.head.segment,
+            coverage: self.coverage,
+            series,
+        };
+        if rollup.series.is_empty() && rollup.is_empty() {
+            let segment = rollup.segment;
+            *rollup = Rollup { segment, ..decoded };
+        } else {
+            rollup.merge(&decoded);
+        }
+        Ok(())
+    }
+
+    fn column(&self, id: ColumnId) -> Result<(&'a [u8], u64)> {
+        let column: &Column = self.frame.column(id).ok_or_else(|| {
+            FormatError::malformed(
+                self.frame.offset,
+                "the columns of a rollup",
+                format!("column {}", id.0),
+                "none",
+            )
+        })?;
+        self.frame.check_column(self.body, column)?;
+        Ok((
+            self.frame.column_bytes(self.body, column),
+            self.frame.column_offset(column),
+        ))
+    }
+
+    fn decode_series(&self) -> Result<BTreeMap<SeriesKey, Aggregate>> {
+        let (summaries, offset) = self.column(ColumnId::SUMMARIES)?;
+        let (indexes, index_offset) = self.column(ColumnId::BIN_INDEX)?;
+        let (counts, count_offset) = self.column(ColumnId::BIN_COUNT)?;
+        let series = within(
+            offset,
+            "the series of a rollup",
+            self.frame.head.record_count.into(),
+            limits::MAX_ROLLUP_SERIES,
+        )?;
+        if summaries.len() != series * SUMMARY_BYTES {
+            return Err(FormatError::malformed(
+                offset,
+                "the length of a rollup's summaries",
+                series * SUMMARY_BYTES,
+                summaries.len(),
+            ));
+        }
+        let mut bins = BinReader {
+            indexes: PackedReader::new(indexes, index_offset),
+            counts: PackedReader::new(counts, count_offset),
+            budget: limits::MAX_ROLLUP_BINS,
+        };
+        let mut decoded = BTreeMap::new();
+        for (number, entry) in summaries.chunks_exact(SUMMARY_BYTES).enumerate() {
+            let offset = offset + (number * SUMMARY_BYTES) as u64;
+            let (key, aggregate) = take_summary(entry, offset, &mut bins)?;
+            if let Some(aggregate) = aggregate
+                && decoded.insert(key, aggregate).is_some()
+            {
+                return Err(FormatError::malformed(
+                    offset,
+                    "a series of a rollup",
+                    "each once",
+                    "a second of the same",
+                ));
+            }
+        }
+        bins.indexes.expect_end()?;
+        bins.counts.expect_end()?;
+        Ok(decoded)
+    }
+}
+
+/// The coverage in the head's table of a Rollup chunk.
+pub(crate) fn coverage_of(frame: &Frame<'_>) -> Result<Coverage> {
+    let head = &frame.head;
+    if head.kind != ChunkKind::ROLLUP || !head.is_known() {
+        let got = format!("{} version {}", head.kind.name(), head.version);
+        return Err(FormatError::malformed(
+            frame.offset,
+            "the kind of a chunk",
+            "rollup",
+            got,
+        ));
+    }
+    if frame.tables.len() < TABLE_BYTES {
+        return Err(FormatError::malformed(
+            frame.offset,
+            "the tables of a rollup",
+            TABLE_BYTES,
+            frame.tables.len(),
+        ));
+    }
+    let mut cursor = Cursor::new(frame.tables, frame.offset, "the tables of a rollup");
+    Ok(Coverage {
+        first_chunk: cursor.u64()?,
+        last_chunk: cursor.u64()?,
+        chunks: cursor.u64()?,
+        rows: cursor.u64()?,
+        digest: cursor.u64()?,
+        min_start: head.min_start,
+        min_end: head.min_end,
+        max_end: head.max_end,
+    })
+}
+
+fn take_summary(
+    entry: &[u8],
+    offset: u64,
+    bins: &mut BinReader<'_>,
+) -> Result<(SeriesKey, Option<Aggregate>)> {
+    let mut cursor = Cursor::new(entry, offset, "a summary of a rollup");
+    let key = SeriesKey {
+        event: EventId(cursor.u32()?),
+        tag: Tag(cursor.u8()?),
+    };
+    cursor.take(3)?;
+    let count = cursor.u64()?;
+    let aggregate = match key.tag.class() {
+        TagClass::Span(_) | TagClass::Observation => {
+            let (sum, min, max) = (cursor.u128()?, cursor.u64()?, cursor.u64()?);
+            let nonempty = within(
+                offset,
+                "the bins of a histogram",
+                cursor.u32()?.into(),
+                bins::COUNT,
+            )?;
+            let counts = bins.next_histogram(nonempty, count, max, offset)?;
+            if count > 0 && (min > max || counts[bins::index(min)] == 0) {
+                let expected = "in bins that are not empty";
+                return Err(FormatError::malformed(
+                    offset,
+                    "the range of a histogram",
+                    expected,
+                    format!("{min} to {max}"),
+                ));
+            }
+            Aggregate::Distribution(Histogram::from_sparse(count, sum, min, max, counts))
+        }
+        TagClass::Counter => {
+            let (sum, min, max) = (cursor.i128()?, cursor.i64()?, cursor.i64()?);
+            Aggregate::Counter(CounterSummary {
+                count,
+                sum,
+                min,
+                max,
+            })
+        }
+        TagClass::Gauge => {
+            let (sum, min, max) = (cursor.i128()?, cursor.i64()?, cursor.i64()?);
+            cursor.u64()?;
+            let (first_ticks, first) = (cursor.u64()?, cursor.i64()?);
+            let (last_ticks, last) = (cursor.u64()?, cursor.i64()?);
+            let integral = cursor.i128()?;
+            Aggregate::Gauge(GaugeSummary {
+                count,
+                sum,
+                min,
+                max,
+                first_ticks,
+                first,
+                last_ticks,
+                last,
+                integral,
+            })
+        }
+        TagClass::Annotation | TagClass::Due | TagClass::Unknown => return Ok((key, None)),
+    };
+    Ok((key, Some(aggregate)))
+}
+
+/// Reads the two columns of bins side by side.
+struct BinReader<'a> {
+    indexes: PackedReader<'a>,
+    counts: PackedReader<'a>,
+    /// Bins that may still be allocated for this rollup.
+    budget: usize,
+}
+
+impl BinReader<'_> {
+    /// The counts of the next histogram, which has `nonempty` bins, `total` values, and ends with the bin of `max`.
+    fn next_histogram(
+        &mut self,
+        nonempty: usize,
+        total: u64,
+        max: u64,
+        offset: u64,
+    ) -> Result<Vec<u64>> {
+        if nonempty == 0 && total == 0 {
+            return Ok(Vec::new());
+        }
+        let bad = |got: String| {
+            FormatError::malformed(offset, "the bins of a histogram", "counts that add up", got)
+        };
+        let bins = bins::index(max) + 1;
+        within(offset, "the bins of a rollup", bins as u64, self.budget)?;
+        self.budget -= bins;
+        let mut dense = vec![0u64; bins];
+        let (mut indexes, mut counts) = ([0; BLOCK], [0; BLOCK]);
+        let (mut left, mut next, mut sum) = (nonempty, 0u64, 0u64);
+        while left > 0 {
+            let here = left.min(BLOCK);
+            self.indexes.next_block(here, &mut indexes)?;
+            self.counts.next_block(here, &mut counts)?;
+            for (&step, &count) in indexes[..here].iter().zip(&counts[..here]) {
+                let bin = next.saturating_add(step);
+                let slot = dense
+                    .get_mut(bin as usize)
+                    .ok_or_else(|| bad(format!("bin {bin}, beyond {bins}")))?;
+                *slot = count;
+                next = bin + 1;
+                sum = sum
+                    .checked_add(count)
+                    .filter(|_| count > 0)
+                    .ok_or_else(|| bad(format!("a count of {count}")))?;
+            }
+            left -= here;
+        }
+        if sum != total || dense.last() == Some(&0) {
+            return Err(bad(format!(
+                "{sum} in {next} bins instead of {total} in {bins}"
+            )));
+        }
+        Ok(dense)
+    }
+}
+
+#[cfg(test)]
+mod tests;
