@@ -109,14 +109,14 @@ impl Record {
         }
     }
 
-    /// Whether this is an annotation whose value was cut to [`crate::MAX_ANNOTATION_BYTES`].
+    /// Whether this is an annotation whose key or value was cut to fit [`crate::MAX_ANNOTATION_BYTES`].
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
         self.0[3] & TRUNCATED != 0
     }
 }
 
-/// Bit of the fourth word: the annotation's value was cut to fit.
+/// Bit of the fourth word: the annotation's key or value was cut to fit.
 pub(crate) const TRUNCATED: u64 = 1 << 63;
 
 /// The fourth word of a record.

@@ -34,6 +34,7 @@ impl Producer {
         key: &str,
         value: AnnotationValue<'_>,
     ) -> Result<(), Rejected> {
+        let whole_key = key;
         let key = cut(key, MAX_KEY_BYTES);
         let (code, word, text, whole) = match value {
             AnnotationValue::Int(value) => (tag::ANNOTATION_INT, value.cast_unsigned(), "", ""),
@@ -45,7 +46,7 @@ impl Producer {
         };
         let payload = (key.len() + text.len()).div_ceil(RECORD_BYTES);
         let mut word3 = word3(key.len() as u32, code, payload as u32);
-        if text.len() < whole.len() {
+        if text.len() < whole.len() || key.len() < whole_key.len() {
             word3 |= TRUNCATED;
         }
         let slots = 1 + payload as u64;
