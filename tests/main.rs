@@ -1,3 +1,4 @@
 //! Tests of the product as a whole, through its real binary.
 
+mod cli;
 mod tidy;

@@ -1,0 +1,11 @@
+//! The command line as its users meet it: the real binary on capture files made here.
+
+mod captures;
+mod damage;
+mod gates;
+mod info;
+mod output;
+mod report;
+mod run;
+mod selection;
+mod terminal;
