@@ -152,7 +152,10 @@ mod tests {
             ("E F", "fn f() {}", "unexpected token"),
         ] {
             let message = message(event, item);
-            assert!(message.contains(says), "#[measure({event})] {item}: {message}");
+            assert!(
+                message.contains(says),
+                "#[measure({event})] {item}: {message}"
+            );
         }
     }
 
@@ -164,9 +167,13 @@ mod tests {
 
     #[test]
     fn the_signature_and_its_attributes_stay() {
-        let text = expanded("#[inline] pub(crate) fn f<'a, T: Copy>(&'a self, x: T) -> &'a T where T: 'a { &self.0 }");
+        let text = expanded(
+            "#[inline] pub(crate) fn f<'a, T: Copy>(&'a self, x: T) -> &'a T where T: 'a { &self.0 }",
+        );
         assert!(
-            text.starts_with("#[inline]pub(crate)fnf<'a,T:Copy>(&'aself,x:T)->&'aTwhereT:'a{let__perf_span"),
+            text.starts_with(
+                "#[inline]pub(crate)fnf<'a,T:Copy>(&'aself,x:T)->&'aTwhereT:'a{let__perf_span"
+            ),
             "{text}"
         );
     }
@@ -176,18 +183,39 @@ mod tests {
         for (item, with) in [
             ("fn f() {}", "::perf_probe::Span::begin("),
             ("fn f() -> u8 { 1 }", "::perf_probe::Span::begin("),
-            ("fn f() -> std::io::Result<u8> { Ok(1) }", "::perf_probe::__private::call("),
+            (
+                "fn f() -> std::io::Result<u8> { Ok(1) }",
+                "::perf_probe::__private::call(",
+            ),
             ("async fn f() {}", "::perf_probe::measured("),
-            ("async fn f() -> Result<(), E> { Ok(()) }", "::perf_probe::measured_result("),
-            ("fn f() -> impl Future<Output = u8> + Send { g() }", "::perf_probe::measured("),
-            ("fn f() -> impl Send + Future<Output = Result<u8, E>> { g() }", "::perf_probe::measured_result("),
-            ("fn f() -> impl Iterator<Item = u8> { g() }", "::perf_probe::Span::begin("),
+            (
+                "async fn f() -> Result<(), E> { Ok(()) }",
+                "::perf_probe::measured_result(",
+            ),
+            (
+                "fn f() -> impl Future<Output = u8> + Send { g() }",
+                "::perf_probe::measured(",
+            ),
+            (
+                "fn f() -> impl Send + Future<Output = Result<u8, E>> { g() }",
+                "::perf_probe::measured_result(",
+            ),
+            (
+                "fn f() -> impl Iterator<Item = u8> { g() }",
+                "::perf_probe::Span::begin(",
+            ),
             (
                 "fn f() -> Pin<Box<dyn Future<Output = u8> + Send + 'static>> { g() }",
                 "::std::boxed::Box::pin(::perf_probe::measured(",
             ),
-            ("fn f<'a>() -> BoxFuture<'a, Result<u8, E>> { g() }", "::perf_probe::measured_result("),
-            ("fn f() -> Pin<Box<Thing>> { g() }", "::perf_probe::Span::begin("),
+            (
+                "fn f<'a>() -> BoxFuture<'a, Result<u8, E>> { g() }",
+                "::perf_probe::measured_result(",
+            ),
+            (
+                "fn f() -> Pin<Box<Thing>> { g() }",
+                "::perf_probe::Span::begin(",
+            ),
         ] {
             let text = expanded(item);
             assert!(text.contains(with), "{item} became {text}");

@@ -7,14 +7,30 @@ use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 thread_local! {
-    /// How many cold locks this thread holds or waits for.
-    static HELD_HERE: Cell<u32> = const { Cell::new(0) };
+    /// How deep in the cold path this thread is.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether this thread is inside a cold lock. A record that finds it so runs in a signal handler that interrupted the
-/// cold path, or in a recorder's callback: it would wait for itself.
+/// Whether this thread is in the cold path. A record that finds it so runs in a signal handler that interrupted it, or in
+/// a recorder's callback, and would wait for itself.
 pub(crate) fn is_held_here() -> bool {
-    HELD_HERE.get() > 0
+    DEPTH.get() > 0
+}
+
+/// A stay in the cold path.
+pub(crate) struct Inside;
+
+impl Inside {
+    pub(crate) fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
 }
 
 /// A spin lock that yields. Held for a few microseconds at most, when an event or a thread is first seen.
@@ -36,22 +52,22 @@ impl<T> ColdLock<T> {
 
     /// Runs `work` with the value, alone. `work` must not take the lock again.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        struct Unlock<'a>(&'a AtomicBool);
-        impl Drop for Unlock<'_> {
+        struct Unlock<'a, T>(&'a ColdLock<T>);
+        impl<T> Drop for Unlock<'_, T> {
             fn drop(&mut self) {
-                self.0.store(false, Ordering::Release);
-                HELD_HERE.set(HELD_HERE.get() - 1);
+                // SAFETY: `with` took the lock.
+                unsafe { self.0.unlock() };
             }
         }
         self.lock();
-        let _unlock = Unlock(&self.held);
+        let _unlock = Unlock(self);
         // SAFETY: the lock is held, so this is the only reference to the value.
         work(unsafe { &mut *self.value.get() })
     }
 
     /// Takes the lock and keeps it. For the fork hook, which frees it with [`unlock`](Self::unlock).
     pub(crate) fn lock(&self) {
-        HELD_HERE.set(HELD_HERE.get() + 1);
+        std::mem::forget(Inside::enter());
         while self
             .held
             .compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed)
@@ -68,7 +84,7 @@ impl<T> ColdLock<T> {
     /// The caller holds it by [`lock`](Self::lock), on this side of a fork or the other.
     pub(crate) unsafe fn unlock(&self) {
         self.held.store(false, Ordering::Release);
-        HELD_HERE.set(HELD_HERE.get() - 1);
+        drop(Inside);
     }
 
     /// The value, while the caller holds the lock by [`lock`](Self::lock).

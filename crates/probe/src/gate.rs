@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::backend::{AfterFork, Handle};
 use crate::cold_lock::ColdLock;
-use crate::{clock, fork, registry};
+use crate::local::MUST_LOOK;
+use crate::{clock, fork, registry, thread_info};
 
 /// 0 while nothing in the process records, else a number that changes whenever threads must look again at whom they
 /// record for.
@@ -64,7 +65,7 @@ impl Global {
     /// Sets the gate to what the state asks for, under a new number.
     fn publish(&mut self) {
         self.turn = match self.turn.wrapping_add(1) {
-            CLOSED => 1,
+            CLOSED | MUST_LOOK => 1,
             turn => turn,
         };
         let looks = match self.state {
@@ -106,6 +107,7 @@ pub struct AlreadyInstalled;
 /// There is one already.
 pub fn install(handle: Handle) -> Result<InstallGuard, AlreadyInstalled> {
     clock::prepare();
+    thread_info::prepare();
     fork::hook();
     GLOBAL.with(|global| {
         if matches!(global.state, State::Installed(_)) {

@@ -51,7 +51,7 @@ pub use gate::{AlreadyInstalled, InstallGuard, install, is_enabled, set_enabled}
 pub use ids::{EventId, Kind, Outcome};
 pub use losses::{Losses, losses};
 pub use perf_arena::{LossCause, Producer};
-pub use registry::{Descriptor, MAX_EVENTS, RegisterError, events};
+pub use registry::{Descriptor, MAX_EVENTS, RegisterError, registered};
 pub use scope::scope;
 pub use span::{Laps, Span, laps};
 pub use trace::TraceId;

@@ -15,11 +15,14 @@ use crate::span::OpenSpan;
 use crate::trace::{self, TraceId, Value};
 use crate::{cold_lock, losses, owner};
 
+/// A number that the gate never shows.
+pub(crate) const MUST_LOOK: u32 = u32::MAX;
+
 /// A thread's state. It is a constant and has no destructor, so it works from the thread's first instruction to its last.
 #[repr(C)]
 pub(crate) struct Local {
     producer: UnsafeCell<Producer>,
-    /// The gate's number when the thread last looked and found a recorder; 0 = it must look.
+    /// The gate's number when the thread last looked and found a recorder; [`MUST_LOOK`] before.
     pub(crate) pass: Cell<u32>,
     /// The recorder whose ring `producer` fills; 0 = none.
     pub(crate) serial: Cell<u32>,
@@ -39,11 +42,11 @@ thread_local! {
     static LOCAL: Local = const {
         Local {
             producer: UnsafeCell::new(Producer::detached()),
-            pass: Cell::new(CLOSED),
+            pass: Cell::new(MUST_LOOK),
             serial: Cell::new(0),
             trace: Cell::new(0),
-            idle_gate: Cell::new(CLOSED),
-            stopped_gate: Cell::new(CLOSED),
+            idle_gate: Cell::new(MUST_LOOK),
+            stopped_gate: Cell::new(MUST_LOOK),
             clock: Cell::new(std::ptr::null()),
             next_unique: Cell::new(0),
             end_unique: Cell::new(0),
@@ -67,9 +70,9 @@ impl Local {
 
     /// Has the thread look again at whom it records for.
     pub(crate) fn look_again(&self) {
-        self.pass.set(CLOSED);
-        self.idle_gate.set(CLOSED);
-        self.stopped_gate.set(CLOSED);
+        self.pass.set(MUST_LOOK);
+        self.idle_gate.set(MUST_LOOK);
+        self.stopped_gate.set(MUST_LOOK);
     }
 
     /// Whether this thread has a ring to record into, while the gate shows `gate`.
@@ -91,7 +94,7 @@ impl Local {
             return false;
         }
         if cold_lock::is_held_here() {
-            losses::count_nested(self.producer());
+            losses::count_nested();
             return false;
         }
         owner::look(self, gate)
@@ -100,16 +103,16 @@ impl Local {
 
 /// The id of `event`, or 0 in a signal handler that interrupted the very table of events.
 #[inline(always)]
-fn id_of(event: Event, local: &Local) -> u32 {
+fn id_of(event: Event) -> u32 {
     let id = event.raw_id();
-    if id == 0 { first_use(event, local) } else { id }
+    if id == 0 { first_use(event) } else { id }
 }
 
 #[cold]
 #[inline(never)]
-fn first_use(event: Event, local: &Local) -> u32 {
+fn first_use(event: Event) -> u32 {
     if cold_lock::is_held_here() {
-        losses::count_nested(local.producer());
+        losses::count_nested();
         return 0;
     }
     event.intern()
@@ -149,7 +152,7 @@ pub(crate) fn record_at(event: Event, at: Ticks, tag: u8, value: u64) {
 
 #[inline(always)]
 fn push(local: &Local, event: Event, at: Ticks, tag: u8, value: u64) {
-    let id = id_of(event, local);
+    let id = id_of(event);
     if id != 0 {
         // A record that has no room is counted by the ring.
         let _ = local
@@ -176,7 +179,7 @@ pub(crate) fn begin(event: Event) -> OpenSpan {
 
 #[inline(always)]
 fn begin_at(local: &Local, event: Event, start: impl FnOnce() -> Ticks) -> OpenSpan {
-    let id = id_of(event, local);
+    let id = id_of(event);
     if id == 0 {
         return OpenSpan::NONE;
     }

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use perf_arena::{LossCause, Producer, process_loss};
+use perf_arena::{LossCause, process_loss};
 
-use crate::{clock, registry};
+use crate::registry;
 
 /// What this process has lost, beyond what its captures say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -12,7 +12,8 @@ use crate::{clock, registry};
 pub struct Losses {
     /// Records after the recorder was stopped, in destructors of threads and at exit.
     pub after_shutdown: u64,
-    /// Records in signal handlers that interrupted a recording of the same thread while that had no ring yet.
+    /// Records in signal handlers that interrupted the first record of a thread or of an event. Those that interrupt a
+    /// later one are counted in the capture.
     pub nested: u64,
     /// Events that could not have an id of their own: their records are those of the overflow event.
     pub events_refused: u64,
@@ -49,9 +50,7 @@ pub(crate) fn count_stopped() {
         .fetch_add(1, Ordering::Relaxed);
 }
 
-/// Counts a record of a signal handler that interrupted the cold path.
-pub(crate) fn count_nested(producer: &Producer) {
-    if !producer.count_loss(LossCause::NestedSignal, 1, clock::now().0) {
-        perf_arena::count_process_loss(LossCause::NestedSignal, 1);
-    }
+/// Counts a record of a signal handler that interrupted the cold path, where the thread's ring may be half exchanged.
+pub(crate) fn count_nested() {
+    perf_arena::count_process_loss(LossCause::NestedSignal, 1);
 }

@@ -10,7 +10,7 @@ use crate::gate::{self, Resolved};
 use crate::ids::Outcome;
 use crate::local::{self, Local};
 use crate::span::OpenSpan;
-use crate::{fork, losses, registry, thread_info};
+use crate::{cold_lock, fork, losses, registry, thread_info};
 
 /// A thread that got no ring asks again after so many lost records.
 const RECORDS_BETWEEN_ATTEMPTS: u32 = 4096;
@@ -232,9 +232,9 @@ pub(crate) fn end_elsewhere(span: &OpenSpan, end: Ticks, outcome: Outcome) {
         return;
     }
     local::with(|local| {
-        if crate::cold_lock::is_held_here() {
+        if cold_lock::is_held_here() {
             Producer::abandon(span.slot);
-            losses::count_nested(local.producer());
+            losses::count_nested();
             return;
         }
         let ended = with(|owner| {

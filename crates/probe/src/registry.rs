@@ -3,8 +3,8 @@
 //! One lock guards it. It is taken when an event or a thread is first seen, never on the hot path.
 
 use std::collections::BTreeMap;
-use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::backend::{Handle, Inner};
 use crate::cold_lock::ColdLock;
@@ -79,7 +79,14 @@ pub(crate) struct Registry {
     /// The ids of the stand-ins by kind, once they are needed; 0 before.
     overflow: [u32; 4],
     /// Recorders that are told of each new event before its first record.
-    listeners: Vec<Weak<Inner>>,
+    listeners: Vec<Listener>,
+    /// References that were taken under the lock. They are dropped after it, since the last one takes a recorder along.
+    borrowed: Vec<Arc<Inner>>,
+}
+
+struct Listener {
+    serial: u32,
+    handle: Weak<Inner>,
 }
 
 struct Entry {
@@ -95,7 +102,16 @@ pub(crate) static REGISTRY: ColdLock<Registry> = ColdLock::new(Registry {
     entries: Vec::new(),
     overflow: [0; 4],
     listeners: Vec::new(),
+    borrowed: Vec::new(),
 });
+
+/// Runs `work` with the table, alone.
+fn with<R>(work: impl FnOnce(&mut Registry) -> R) -> R {
+    let (result, borrowed) =
+        REGISTRY.with(|registry| (work(registry), std::mem::take(&mut registry.borrowed)));
+    drop(borrowed);
+    result
+}
 
 impl Registry {
     /// The index of an event with this name, or `None` if the name is free.
@@ -145,12 +161,14 @@ impl Registry {
         });
         let descriptor = self.descriptor(index);
         let mut kept = true;
-        self.listeners.retain(|listener| match listener.upgrade() {
-            Some(listener) if listener.is_open() => {
-                kept &= listener.backend().describe(&descriptor);
-                true
-            }
-            _ => false,
+        self.listeners.retain(|listener| {
+            let Some(handle) = listener.handle.upgrade() else {
+                return false;
+            };
+            let open = handle.is_open();
+            kept &= !open || handle.backend().describe(&descriptor);
+            self.borrowed.push(handle);
+            open
         });
         if !kept {
             // The id is spent, so that no two events ever share one, but the name stays free.
@@ -191,20 +209,14 @@ pub(crate) fn forget_parent(registry: &mut Registry) {
 
 /// The open recorder with this serial number.
 pub(crate) fn listener(serial: u32) -> Option<Handle> {
-    REGISTRY.with(|registry| {
-        let open = registry
+    let handle = with(|registry| {
+        let listener = registry
             .listeners
             .iter()
-            .filter_map(Weak::upgrade)
-            .map(Handle::from_inner);
-        let mut found = None;
-        for handle in open {
-            if handle.serial() == serial && handle.is_open() {
-                found = Some(handle);
-            }
-        }
-        found
-    })
+            .find(|listener| listener.serial == serial)?;
+        listener.handle.upgrade()
+    });
+    handle.map(Handle::from_inner).filter(Handle::is_open)
 }
 
 fn id_of(index: usize) -> u32 {
@@ -215,8 +227,8 @@ fn id_of(index: usize) -> u32 {
 const _: () = assert!(MAX_EVENTS + OVERFLOW.len() < u32::MAX as usize);
 
 /// The interned events, in the order of their ids.
-pub fn events() -> Vec<Descriptor> {
-    REGISTRY.with(|registry| {
+pub fn registered() -> Vec<Descriptor> {
+    with(|registry| {
         (0..registry.entries.len())
             .map(|index| registry.descriptor(index))
             .collect()
@@ -233,17 +245,20 @@ pub(crate) fn listen(handle: &Handle) {
     if !handle.inner().start_listening() {
         return;
     }
-    REGISTRY.with(|registry| {
+    with(|registry| {
         for index in 0..registry.entries.len() {
             handle.backend().describe(&registry.descriptor(index));
         }
-        registry.listeners.push(handle.downgrade());
+        registry.listeners.push(Listener {
+            serial: handle.serial(),
+            handle: handle.downgrade(),
+        });
     });
 }
 
 /// Gives a static event its id: its own, or the overflow event's.
 pub(crate) fn intern(cell: &'static EventCell) -> u32 {
-    REGISTRY.with(|registry| {
+    with(|registry| {
         let id = match registry.find_or_add(cell.name, cell.kind, cell.unit) {
             Ok(index) => id_of(index),
             Err(_) => {
@@ -262,7 +277,7 @@ pub(crate) fn register(
     kind: Kind,
     unit: &str,
 ) -> Result<&'static EventCell, RegisterError> {
-    let registered = REGISTRY.with(|registry| {
+    let registered = with(|registry| {
         let index = match registry.find(name, kind, unit)? {
             Some(index) => index,
             None if registry.entries.len() >= MAX_EVENTS => return Err(RegisterError::Full),
@@ -291,7 +306,7 @@ pub(crate) fn register(
 pub(crate) fn overflow_cell(kind: Kind) -> &'static EventCell {
     let cell = &OVERFLOW[usize::from(kind.code())];
     if cell.id.load(Ordering::Relaxed) == 0 {
-        let id = REGISTRY.with(|registry| registry.overflow_id(kind));
+        let id = with(|registry| registry.overflow_id(kind));
         cell.id.store(id, Ordering::Relaxed);
     }
     cell

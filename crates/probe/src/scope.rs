@@ -1,7 +1,7 @@
 //! A recorder for one thread and one stretch of code.
 
 use crate::backend::Handle;
-use crate::{clock, fork, gate, owner, registry};
+use crate::{clock, fork, gate, owner, registry, thread_info};
 
 /// Runs `work`; what this thread records meanwhile goes to `handle`'s recorder instead of the installed one. For tests,
 /// which then do not disturb each other, and for programs inside programs.
@@ -13,6 +13,7 @@ pub fn scope<R>(handle: &Handle, work: impl FnOnce() -> R) -> R {
         return work();
     }
     clock::prepare();
+    thread_info::prepare();
     fork::hook();
     registry::listen(handle);
     let _leave = owner::enter_scope(handle).then(|| {

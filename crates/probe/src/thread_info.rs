@@ -1,5 +1,7 @@
 //! Who the thread is.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::backend::ThreadInfo;
 
 /// Bytes of a thread's name that the kernel keeps, its terminator included.
@@ -15,7 +17,33 @@ pub(crate) fn this_thread() -> ThreadInfo {
     }
 }
 
+/// The signals that the thread blocked that set the recorder up.
+static USUAL_MASK: AtomicU64 = AtomicU64::new(0);
+
+/// Notes what this thread blocks, as what threads usually block. Called before threads record.
+pub(crate) fn prepare() {
+    USUAL_MASK.store(blocked_signals(), Ordering::Relaxed);
+}
+
+/// The signals that this thread blocks, the first 64 of them.
+fn blocked_signals() -> u64 {
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: with no new set, the call only writes the present one, to valid memory; zeros are an empty set.
+    let set = unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), set.as_mut_ptr());
+        set.assume_init()
+    };
+    let member = |signal: i32| {
+        // SAFETY: the set is valid.
+        u64::from(unsafe { libc::sigismember(&raw const set, signal) } == 1)
+    };
+    (1..=64).fold(0, |mask, signal| mask | member(signal) << (signal - 1))
+}
+
 /// The kernel's name, since others than Rust name threads too; Rust's where the kernel's is cut off.
+///
+/// The standard library is not asked within a signal handler: in a thread that has just begun, the question makes it
+/// abort. A handler's signal is blocked while it runs.
 fn name(os_id: u32) -> String {
     if os_id == std::process::id() {
         return "main".to_owned();
@@ -28,7 +56,7 @@ fn name(os_id: u32) -> String {
         .position(|byte| *byte == 0)
         .unwrap_or(bytes.len());
     let kernel = String::from_utf8_lossy(&bytes[..length]).into_owned();
-    if length + 1 < KERNEL_NAME_BYTES {
+    if length + 1 < KERNEL_NAME_BYTES || blocked_signals() != USUAL_MASK.load(Ordering::Relaxed) {
         return kernel;
     }
     // Late in a thread's end the standard library no longer knows it.

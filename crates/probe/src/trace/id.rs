@@ -128,7 +128,11 @@ mod tests {
             ("\u{e9}t\u{e9}", i64::MIN, 0x33d8_82a8_5686_7177),
         ];
         for (key, timestamp, id) in vectors {
-            assert_eq!(TraceId::from_key(key, timestamp).raw(), id, "{key:?} at {timestamp}");
+            assert_eq!(
+                TraceId::from_key(key, timestamp).raw(),
+                id,
+                "{key:?} at {timestamp}"
+            );
         }
     }
 
@@ -140,18 +144,26 @@ mod tests {
 
     #[test]
     fn the_low_half_of_a_traceparent_is_the_id() {
-        let id = TraceId::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let id =
+            TraceId::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         assert_eq!(id, Ok(TraceId::from_raw(0xa3ce_929d_0e0e_4736)));
-        assert_eq!(id.map(|id| id.to_string()), Ok("a3ce929d0e0e4736".to_owned()));
+        assert_eq!(
+            id.map(|id| id.to_string()),
+            Ok("a3ce929d0e0e4736".to_owned())
+        );
     }
 
     #[test]
     fn unique_ids_are_unique_across_threads() {
         let threads: Vec<_> = (0..4)
-            .map(|_| std::thread::spawn(|| (0..5_000).map(|_| TraceId::unique()).collect::<Vec<_>>()))
+            .map(|_| {
+                std::thread::spawn(|| (0..5_000).map(|_| TraceId::unique()).collect::<Vec<_>>())
+            })
             .collect();
-        let mut ids: Vec<_> =
-            threads.into_iter().flat_map(|thread| thread.join().expect("the thread ends")).collect();
+        let mut ids: Vec<_> = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("the thread ends"))
+            .collect();
         assert!(ids.iter().all(|id| !id.is_none()));
         ids.sort_unstable();
         ids.dedup();
