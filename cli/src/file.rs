@@ -1,8 +1,7 @@
 //! Files that appear whole or not at all.
 
-use std::fs::{self, File, Permissions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -16,49 +15,51 @@ use perf_format::MAGIC;
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     // A link stays a link: what it points at is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if let Ok(meta) = fs::metadata(&path) {
-        let kind = meta.file_type();
-        if kind.is_dir() {
-            bail!(
-                "cannot write {}: it is a directory; name a file in it",
-                path.display()
-            );
-        }
-        if kind.is_fifo() || kind.is_char_device() || kind.is_socket() || kind.is_block_device() {
-            // Such as /dev/null: renaming over it would take it away from everybody.
-            return (File::options().write(true).open(&path))
-                .and_then(|mut file| file.write_all(content))
-                .with_context(|| format!("cannot write {}", path.display()));
-        }
-        if is_capture(&path) {
-            bail!(
-                "{} is a capture and is left alone; write to another file",
-                path.display()
-            );
-        }
+    let kind = fs::metadata(&path).ok().map(|meta| meta.file_type());
+    if kind.is_some_and(|kind| kind.is_dir()) {
+        bail!(
+            "cannot write {}: it is a directory; name a file in it",
+            path.display()
+        );
     }
-    let mut temporary =
-        temporary_beside(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    (temporary.write_all(content))
-        .and_then(|()| temporary.flush())
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    temporary
-        .persist(&path)
-        .map_err(|error| error.error)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    if kind.is_some_and(|kind| kind.is_file()) && is_capture(&path) {
+        bail!(
+            "{} is a capture and is left alone; write to another file",
+            path.display()
+        );
+    }
+    let written = match kind {
+        // Such as /dev/null: renaming over it would take it away from everybody.
+        Some(kind) if !kind.is_file() => write_into(&path, content),
+        _ => write_beside(&path, content),
+    };
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_into(device: &Path, content: &[u8]) -> io::Result<()> {
+    File::options().write(true).open(device)?.write_all(content)
+}
+
+fn write_beside(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut temporary = temporary_beside(path)?;
+    temporary.write_all(content)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path)?;
     Ok(())
 }
 
 /// A new file in the directory of `path`, with the permissions that the user's mask leaves.
-fn temporary_beside(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
+    // Not `tempfile_in`: its file would be for the user's eyes only, and its errors name a file that nobody asked for.
     tempfile::Builder::new()
         .prefix(".perf-analyze-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(directory)
+        .make_in(directory, |path| {
+            File::options().write(true).create_new(true).open(path)
+        })
 }
 
 /// Whatever this program is asked to write, it does not write it over one of these.

@@ -115,9 +115,12 @@ pub(crate) fn judge(gates: &[FailOn], report: &Report) -> Verdict {
 fn judge_loss(report: &Report) -> Verdict {
     let verdicts = report.warnings.iter().map(|warning| match &warning.kind {
         WarningKind::Loss { in_selection, .. } if *in_selection > 0 => Verdict::Breached,
-        // The loss that is noted in chunks that cannot be read is unknown.
-        WarningKind::RecordsUnknown { .. }
+        // Loss is noted in the capture itself: what cannot be read may tell of more.
+        WarningKind::TornTail { .. }
+        | WarningKind::Damage { .. }
         | WarningKind::RecordsOnlyInRollups { .. }
+        | WarningKind::RecordsUnknown { .. }
+        | WarningKind::Salvage { .. }
         | WarningKind::NothingSelected => Verdict::Inconclusive,
         _ => Verdict::Fine,
     });

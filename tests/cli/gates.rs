@@ -89,3 +89,16 @@ fn a_gate_on_nothing_is_inconclusive() {
     let ran = folder.run(&["report", "trading.bin", "--fail-on", "loss", "--skip", "1h"]);
     assert_eq!(ran.code, Some(4));
 }
+
+#[test]
+fn a_gate_on_a_torn_capture_is_inconclusive() {
+    let bytes = Capture::default().bytes();
+    let folder = Folder::with("torn.bin", &bytes[..bytes.len() * 2 / 3]);
+    assert_eq!(folder.run(&["report", "torn.bin"]).code, Some(0));
+    assert_eq!(
+        folder
+            .run(&["report", "torn.bin", "--fail-on", "loss"])
+            .code,
+        Some(4)
+    );
+}
