@@ -54,6 +54,7 @@ mod header;
 mod ids;
 mod index;
 pub mod limits;
+pub mod load;
 mod metadata;
 mod notes;
 mod packed;
@@ -79,7 +80,7 @@ pub use notes::{Close, LossNote, Notes, OpenSpan, SelfCost, Warning};
 pub use read_at::ReadAt;
 pub use rollup::{
     Aggregate, CounterSummary, Coverage, GaugeSummary, Histogram, Rollup, RollupChunk, SeriesKey,
-    chunk_digest, encode_rollup,
+    SparseAggregate, SparseHistogram, SparseRollup, chunk_digest, encode_rollup,
 };
 pub use row::{AnnotationValue, LossCause, LossEntry, Row};
 pub use stream::{ChunkStream, ROLLUP_SHARE};

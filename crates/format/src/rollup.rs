@@ -2,6 +2,7 @@
 
 mod codec;
 mod histogram;
+mod sparse;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use crate::{ChunkHead, EventId, SegmentId, Tag, TagClass};
 pub(crate) use codec::coverage_of;
 pub use codec::{RollupChunk, encode_rollup};
 pub use histogram::Histogram;
+pub use sparse::{SparseAggregate, SparseHistogram, SparseRollup};
 pub use summary::{CounterSummary, GaugeSummary};
 
 /// What identifies a series: an event and what its rows are.
