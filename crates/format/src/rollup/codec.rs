@@ -7,8 +7,8 @@ use super::{Aggregate, Coverage, Histogram, Rollup, SeriesKey};
 use crate::bytes::{Cursor, Put};
 use crate::chunk::{ChunkBuilder, ChunkHead, ChunkKind, Column, ColumnId, Frame, encoding};
 use crate::error::{FormatError, Result, within};
-use crate::packed::{BLOCK, PackedReader, encode};
-use crate::{EventId, Tag, TagClass, bins, limits};
+use crate::packed::{PackedReader, encode};
+use crate::limits;
 
 /// Bytes of the head's table.
 const TABLE_BYTES: usize = 40;
