@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::event::Event;
 use crate::ids::Outcome;
+use crate::local;
 use crate::span::OpenSpan;
 use crate::trace::{self, TraceId};
 
@@ -48,8 +49,9 @@ pub struct Measured<F: Future> {
 /// Where a measured future is between its first poll and its end.
 struct AsyncSpan<T> {
     event: Event,
+    /// It was polled. Nobody may have recorded then, and a span that begins in the middle would lie.
+    begun: bool,
     open: Option<OpenSpan>,
-    done: bool,
     judge: fn(&T) -> Outcome,
 }
 
@@ -57,14 +59,14 @@ impl<T> AsyncSpan<T> {
     fn new(event: Event, judge: fn(&T) -> Outcome) -> Self {
         Self {
             event,
+            begun: false,
             open: None,
-            done: false,
             judge,
         }
     }
 
+    /// Ends it, if it has begun and not ended.
     fn end(&mut self, outcome: Outcome) {
-        self.done = true;
         if let Some(open) = self.open.take() {
             open.end(outcome);
         }
@@ -73,9 +75,7 @@ impl<T> AsyncSpan<T> {
 
 impl<T> Drop for AsyncSpan<T> {
     fn drop(&mut self) {
-        if !self.done {
-            self.end(Outcome::Cancelled);
-        }
+        self.end(Outcome::Cancelled);
     }
 }
 
@@ -97,19 +97,20 @@ impl<F: Future> Future for Measured<F> {
             let this = self.get_unchecked_mut();
             (&mut this.span, Pin::new_unchecked(&mut this.future))
         };
-        if span.open.is_none() && !span.done {
-            span.open = Some(OpenSpan::begin(span.event));
+        if !span.begun {
+            span.begun = true;
+            span.open = local::begin(span.event);
+        }
+        if span.open.is_none() {
+            return future.poll(context);
         }
         let on_panic = OnPanic(span);
         let polled = future.poll(context);
-        let span: *mut AsyncSpan<F::Output> = &raw mut *on_panic.0;
-        std::mem::forget(on_panic);
         if let Poll::Ready(output) = &polled {
-            // SAFETY: the only other reference was in `on_panic`, which is gone.
-            let span = unsafe { &mut *span };
-            let outcome = (span.judge)(output);
-            span.end(outcome);
+            let outcome = (on_panic.0.judge)(output);
+            on_panic.0.end(outcome);
         }
+        std::mem::forget(on_panic);
         polled
     }
 }

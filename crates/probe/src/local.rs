@@ -4,6 +4,7 @@
 //! this thread looked since the gate last changed (the pass), does the event have an id, and is there room in the ring.
 
 use std::cell::{Cell, UnsafeCell};
+use std::num::NonZeroU32;
 
 use perf_arena::{AnnotationValue, Producer, Record};
 
@@ -123,17 +124,28 @@ pub(crate) fn with<R>(work: impl FnOnce(&Local) -> R) -> R {
     LOCAL.with(work)
 }
 
+/// The thread's state, for the hot path: the compiler makes calls of the closures that [`LocalKey::with`] takes, once
+/// they are more than an address.
+///
+/// [`LocalKey::with`]: std::thread::LocalKey::with
+#[inline(always)]
+fn local<'a>() -> &'a Local {
+    let local: *const Local = LOCAL.with(std::ptr::from_ref);
+    // SAFETY: the state has no destructor, so it lives as long as its thread. The references that come from here stay in
+    // one function, and so on one thread, and are gone when it returns.
+    unsafe { &*local }
+}
+
 #[inline(always)]
 pub(crate) fn record(event: Event, tag: u8, value: u64) {
     let gate = gate::load();
     if gate == CLOSED {
         return;
     }
-    LOCAL.with(|local| {
-        if local.may_pass(gate) {
-            push(local, event, clock::now(), tag, value);
-        }
-    });
+    let local = local();
+    if local.may_pass(gate) {
+        push(local, event, clock::now(), tag, value);
+    }
 }
 
 /// As [`record`], at a tick that was read before.
@@ -143,11 +155,10 @@ pub(crate) fn record_at(event: Event, at: Ticks, tag: u8, value: u64) {
     if gate == CLOSED {
         return;
     }
-    LOCAL.with(|local| {
-        if local.may_pass(gate) {
-            push(local, event, at, tag, value);
-        }
-    });
+    let local = local();
+    if local.may_pass(gate) {
+        push(local, event, at, tag, value);
+    }
 }
 
 #[inline(always)]
@@ -161,72 +172,72 @@ fn push(local: &Local, event: Event, at: Ticks, tag: u8, value: u64) {
     }
 }
 
-/// Begins a span of `event` now.
+/// Begins a span of `event` now, if it is to be recorded.
 #[inline(always)]
-pub(crate) fn begin(event: Event) -> OpenSpan {
+pub(crate) fn begin(event: Event) -> Option<OpenSpan> {
     let gate = gate::load();
     if gate == CLOSED {
-        return OpenSpan::NONE;
+        return None;
     }
-    LOCAL.with(|local| {
-        if local.may_pass(gate) {
-            begin_at(local, event, clock::now)
-        } else {
-            OpenSpan::NONE
-        }
-    })
+    let local = local();
+    if local.may_pass(gate) {
+        begin_at(local, event, clock::now)
+    } else {
+        None
+    }
 }
 
 #[inline(always)]
-fn begin_at(local: &Local, event: Event, start: impl FnOnce() -> Ticks) -> OpenSpan {
+fn begin_at(local: &Local, event: Event, start: impl FnOnce() -> Ticks) -> Option<OpenSpan> {
+    // Not 0 since there is a ring.
+    let serial = NonZeroU32::new(local.serial.get())?;
     let id = id_of(event);
     if id == 0 {
-        return OpenSpan::NONE;
+        return None;
     }
     let trace = local.trace.get();
     let start = start();
     let slot = local.producer().begin(start.0, trace, id);
-    OpenSpan {
+    Some(OpenSpan {
         start,
         trace,
         slot,
         event: id,
-        serial: local.serial.get(),
-    }
+        serial,
+    })
 }
 
 /// Records the end of `span`, from whatever thread.
 #[inline(always)]
 pub(crate) fn end(span: &OpenSpan, end: Ticks, outcome: Outcome) {
     let gate = gate::load();
-    LOCAL.with(|local| {
-        if local.pass.get() == gate && local.serial.get() == span.serial {
-            let _ = local.producer().end(span.slot, span.record(end, outcome));
-        } else {
-            owner::end_elsewhere(span, end, outcome);
-        }
-    });
+    let local = local();
+    if local.pass.get() == gate && local.serial.get() == span.serial.get() {
+        // What has no room is counted by the ring.
+        let _ = local.producer().end(span.slot, span.record(end, outcome));
+    } else {
+        owner::end_elsewhere(span, end, outcome);
+    }
 }
 
 /// Ends `span` and begins one of `event` at the same tick.
 #[inline(always)]
-pub(crate) fn next(span: &OpenSpan, outcome: Outcome, event: Event) -> OpenSpan {
-    if span.serial == 0 {
+pub(crate) fn next(span: Option<OpenSpan>, outcome: Outcome, event: Event) -> Option<OpenSpan> {
+    let Some(span) = span else {
         return begin(event);
-    }
+    };
     let now = clock::now();
-    end(span, now, outcome);
+    end(&span, now, outcome);
     let gate = gate::load();
     if gate == CLOSED {
-        return OpenSpan::NONE;
+        return None;
     }
-    LOCAL.with(|local| {
-        if local.may_pass(gate) {
-            begin_at(local, event, || now)
-        } else {
-            OpenSpan::NONE
-        }
-    })
+    let local = local();
+    if local.may_pass(gate) {
+        begin_at(local, event, || now)
+    } else {
+        None
+    }
 }
 
 /// Notes something about a trace.
@@ -268,7 +279,7 @@ pub(crate) fn current_trace() -> TraceId {
     if cfg!(feature = "off") {
         return TraceId::NONE;
     }
-    LOCAL.with(|local| TraceId::from_raw(local.trace.get()))
+    TraceId::from_raw(local().trace.get())
 }
 
 /// Makes `trace` current and gives back the one that was.
@@ -277,7 +288,7 @@ pub(crate) fn swap_trace(trace: TraceId) -> TraceId {
     if cfg!(feature = "off") {
         return TraceId::NONE;
     }
-    LOCAL.with(|local| TraceId::from_raw(local.trace.replace(trace.raw())))
+    TraceId::from_raw(local().trace.replace(trace.raw()))
 }
 
 /// A number that no thread of this process was given before.

@@ -1,6 +1,7 @@
 //! Guards: a span lasts as long as its guard.
 
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 
 use perf_arena::{Record, SpanSlot};
 
@@ -18,19 +19,12 @@ pub(crate) struct OpenSpan {
     pub(crate) trace: u64,
     pub(crate) slot: SpanSlot,
     pub(crate) event: u32,
-    /// Whose span it is; 0 = nobody's: nothing recorded when it began.
-    pub(crate) serial: u32,
+    /// Whose span it is. That it cannot be 0 lets `Option` tell by it alone, so that a call site that is turned off
+    /// stores this one word.
+    pub(crate) serial: NonZeroU32,
 }
 
 impl OpenSpan {
-    pub(crate) const NONE: Self = Self {
-        start: Ticks(0),
-        trace: 0,
-        slot: SpanSlot::NONE,
-        event: 0,
-        serial: 0,
-    };
-
     /// The record of its end.
     #[inline(always)]
     pub(crate) fn record(&self, end: Ticks, outcome: Outcome) -> [u64; 4] {
@@ -39,16 +33,10 @@ impl OpenSpan {
         Record::new(end.0, duration, self.trace, self.event, outcome.tag()).0
     }
 
-    #[inline(always)]
-    pub(crate) fn begin(event: Event) -> Self {
-        local::begin(event)
-    }
-
-    #[inline(always)]
-    pub(crate) fn end(self, outcome: Outcome) {
-        if self.serial != 0 {
-            local::end(&self, clock::now(), outcome);
-        }
+    /// Ends it now.
+    #[inline(never)]
+    pub(crate) fn end(&self, outcome: Outcome) {
+        local::end(self, clock::now(), outcome);
     }
 }
 
@@ -76,7 +64,8 @@ impl OpenSpan {
 #[derive(Debug)]
 #[must_use = "the span ends when its guard is dropped, which is at once if it is not bound to a name"]
 pub struct Span {
-    open: OpenSpan,
+    /// `None`: nothing recorded when it began.
+    open: Option<OpenSpan>,
     outcome: Outcome,
     on_its_thread: PhantomData<*const ()>,
 }
@@ -86,7 +75,7 @@ impl Span {
     #[inline(always)]
     pub fn begin(event: Event) -> Self {
         Self {
-            open: OpenSpan::begin(event),
+            open: local::begin(event),
             outcome: Outcome::Ok,
             on_its_thread: PhantomData,
         }
@@ -124,16 +113,49 @@ impl Span {
 impl Drop for Span {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.open.serial != 0 {
-            let ended = clock::now();
-            let outcome = if std::thread::panicking() {
-                Outcome::Panicked
-            } else {
-                self.outcome
-            };
-            local::end(&self.open, ended, outcome);
+        // The rest is out of line. In place it would be so much code that the compiler would call even for this check.
+        // The parts are passed one by one, in registers: a pointer would have a call site that is turned off store
+        // the whole guard.
+        if let Some(OpenSpan {
+            start,
+            trace,
+            slot,
+            event,
+            serial,
+        }) = self.open
+        {
+            finish(start, trace, slot, event, serial, self.outcome);
         }
     }
+}
+
+/// Ends the span of a guard.
+#[inline(never)]
+fn finish(
+    start: Ticks,
+    trace: u64,
+    slot: SpanSlot,
+    event: u32,
+    serial: NonZeroU32,
+    outcome: Outcome,
+) {
+    let end = clock::now();
+    let outcome = if std::thread::panicking() {
+        Outcome::Panicked
+    } else {
+        outcome
+    };
+    local::end(
+        &OpenSpan {
+            start,
+            trace,
+            slot,
+            event,
+            serial,
+        },
+        end,
+        outcome,
+    );
 }
 
 /// Back-to-back stages: where one ends the next begins, with one reading of the clock for both. Made by [`laps`].
@@ -164,7 +186,7 @@ impl Laps {
     /// Ends the stage and begins that of `event`, at the same tick.
     #[inline(always)]
     pub fn next(&mut self, event: Event) {
-        self.stage.open = local::next(&self.stage.open, self.stage.outcome, event);
+        self.stage.open = local::next(self.stage.open, self.stage.outcome, event);
         self.stage.outcome = Outcome::Ok;
     }
 

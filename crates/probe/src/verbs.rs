@@ -1,7 +1,5 @@
 //! The verbs that are plain functions.
 
-use std::borrow::Borrow;
-
 use perf_arena::tag;
 
 use crate::clock::{self, Ticks};
@@ -22,7 +20,7 @@ pub struct Start {
 
 /// Reads the clock for a span of `event` that [`record_end`] will end.
 #[inline(always)]
-pub fn record_start(event: impl Borrow<Event>) -> Start {
+pub fn record_start(event: Event) -> Start {
     let _ = event;
     Start {
         ticks: if gate::load() == gate::CLOSED {
@@ -35,38 +33,33 @@ pub fn record_start(event: impl Borrow<Event>) -> Start {
 
 /// Records the span of `event` since `start`, done well.
 #[inline(always)]
-pub fn record_end(event: impl Borrow<Event>, start: Start) {
+pub fn record_end(event: Event, start: Start) {
     record_end_as(event, start, Outcome::Ok);
 }
 
 /// Records the span of `event` since `start`, with its outcome.
 #[inline(always)]
-pub fn record_end_as(event: impl Borrow<Event>, start: Start, outcome: Outcome) {
+pub fn record_end_as(event: Event, start: Start, outcome: Outcome) {
     if start.ticks.0 != 0 && gate::load() != gate::CLOSED {
         let end = clock::now();
-        local::record_at(
-            *event.borrow(),
-            end,
-            outcome.tag(),
-            end.0.wrapping_sub(start.ticks.0),
-        );
+        local::record_at(event, end, outcome.tag(), end.0.wrapping_sub(start.ticks.0));
     }
 }
 
 /// Adds `delta` to a counter. Reports show the sum and the rate.
 #[inline(always)]
-pub fn record_counter(event: impl Borrow<Event>, delta: i64) {
-    local::record(*event.borrow(), tag::COUNTER, delta.cast_unsigned());
+pub fn record_counter(event: Event, delta: i64) {
+    local::record(event, tag::COUNTER, delta.cast_unsigned());
 }
 
 /// Sets a gauge. Reports show the minimum, the mean over time, the maximum and the last value.
 #[inline(always)]
-pub fn record_gauge(event: impl Borrow<Event>, value: i64) {
-    local::record(*event.borrow(), tag::GAUGE, value.cast_unsigned());
+pub fn record_gauge(event: Event, value: i64) {
+    local::record(event, tag::GAUGE, value.cast_unsigned());
 }
 
 /// Records one value of a distribution, in the event's unit. Reports show its percentiles.
 #[inline(always)]
-pub fn record_histogram(event: impl Borrow<Event>, value: u64) {
-    local::record(*event.borrow(), tag::OBSERVATION, value);
+pub fn record_histogram(event: Event, value: u64) {
+    local::record(event, tag::OBSERVATION, value);
 }

@@ -116,10 +116,8 @@ fn ids_of_parent_and_child_differ() {
     assert_eq!(code, 0);
     let mut theirs = [0; 8];
     // SAFETY: the pointer and the length are those of `theirs`.
-    assert_eq!(
-        unsafe { libc::read(pipe[0], theirs.as_mut_ptr().cast(), 8) },
-        8
-    );
+    let read = unsafe { libc::read(pipe[0], theirs.as_mut_ptr().cast(), 8) };
+    assert_eq!(read, 8);
     let theirs = u64::from_ne_bytes(theirs);
     assert!(theirs != mine.raw() && theirs != TraceId::unique().raw());
 }

@@ -77,10 +77,8 @@ fn main() {
         sa_restorer: None,
     };
     // SAFETY: the handler only records and counts.
-    assert_eq!(
-        unsafe { libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()) },
-        0
-    );
+    let status = unsafe { libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(status, 0);
 
     let stop = std::sync::atomic::AtomicBool::new(false);
     let mut tally = Tally::default();

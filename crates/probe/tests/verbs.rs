@@ -116,10 +116,10 @@ fn a_start_and_its_end_make_a_span() {
     scope(recording.handle(), || {
         let first = record_start(OUTER);
         clock.advance(3);
-        let second = record_start(&INNER);
+        let second = record_start(INNER);
         clock.advance(4);
         record_end(OUTER, first);
-        record_end_as(&INNER, second, Outcome::Error);
+        record_end_as(INNER, second, Outcome::Error);
     });
     let expected = [
         span("OUTER", Outcome::Ok, 10, 17),
@@ -149,7 +149,7 @@ fn values_keep_their_signs_and_their_extremes() {
             record_gauge(BACKLOG, delta);
         }
         record_histogram(PAUSE, 0);
-        record_histogram(&PAUSE, u64::MAX);
+        record_histogram(PAUSE, u64::MAX);
     });
     let mut expected = Vec::new();
     for delta in [1_i64, -1, i64::MAX, i64::MIN] {
