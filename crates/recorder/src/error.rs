@@ -1,0 +1,92 @@
+//! What can go wrong, one type per operation.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a recorder did not start. Nothing was left behind, except a directory that was made for the capture.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Neither a capture path nor a sink was given.
+    #[error("the recorder has no destination: call `capture` or `sink` on its builder")]
+    NoDestination,
+    /// The capture's directory could not be made.
+    #[error("cannot create the directory {path} for captures")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is such a file already.
+    #[error(
+        "{path} exists and is not overwritten: give another name, or a directory with a slash at its end"
+    )]
+    CaptureExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The capture's file could not be created, or its header not written.
+    #[error("cannot create the capture {path}")]
+    CreateCapture {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no shared memory, not even anonymous memory, for the rings.
+    #[error("cannot create the arena")]
+    Arena(#[from] perf_arena::CreateError),
+    /// The process already has a recorder.
+    #[error(transparent)]
+    AlreadyInstalled(#[from] perf_probe::AlreadyInstalled),
+    /// A thread could not be started, or random bytes not be read.
+    #[error("cannot {action}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a recorder did not end cleanly.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StopError {
+    /// The storage did not take everything in time. What is left is in the arena, which stays: the next recorder of the
+    /// same user, or `perf-analyze recover`, saves it.
+    #[error(
+        "{bytes} bytes of the capture could not be written in time ({error}); `perf-analyze recover` can save them"
+    )]
+    Unwritten {
+        /// Bytes that were not written.
+        bytes: u64,
+        /// The last error of the storage.
+        error: String,
+    },
+    /// One of the recorder's own threads panicked: a bug.
+    #[error("the recorder's {thread} thread panicked")]
+    Panicked {
+        /// Which thread.
+        thread: &'static str,
+    },
+    /// The recorder belongs to the parent process.
+    #[error("the recorder belongs to the process that forked this one")]
+    Forked,
+}
+
+/// Why a flush did not complete.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The storage did not take everything in time. The recorder goes on trying.
+    #[error("the capture could not be flushed in time")]
+    TimedOut,
+    /// The recorder has stopped, or belongs to the parent process.
+    #[error("the recorder is not running")]
+    NotRunning,
+}

@@ -1,0 +1,44 @@
+//! The moments at which a record changes hands. Only tests install a hook: they kill the process exactly there.
+
+/// A place between two steps of the way from the ring to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Handoff {
+    /// Records were copied to the staging area, which does not show them yet.
+    Copied,
+    /// The staging area shows them; the ring still does, too.
+    Staged,
+    /// The ring's room was given back.
+    RingFreed,
+    /// A chunk was encoded, and lies in ordinary memory.
+    Encoded,
+    /// The spool shows the chunk; so does the staging area.
+    Spooled,
+    /// The staging area is empty again.
+    StagingCleared,
+    /// The first half of a chunk is in the file.
+    HalfWritten,
+    /// The whole chunk is in the file, and still in the spool.
+    Written,
+    /// The spool's room was given back.
+    SpoolFreed,
+}
+
+impl Handoff {
+    /// Every hand-off, in the order in which a record meets them.
+    pub const ALL: [Self; 9] = [
+        Self::Copied,
+        Self::Staged,
+        Self::RingFreed,
+        Self::Encoded,
+        Self::Spooled,
+        Self::StagingCleared,
+        Self::HalfWritten,
+        Self::Written,
+        Self::SpoolFreed,
+    ];
+}
+
+/// What a test runs at each hand-off.
+#[doc(hidden)]
+pub type Hook = fn(Handoff);

@@ -1,0 +1,300 @@
+//! The recorder, in the hands of the program's owner.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use perf_arena::RECORD_BYTES;
+use perf_format::{Rollup, Warning};
+use perf_probe::{Handle, InstallGuard};
+
+use crate::backend::FOLLOWER;
+use crate::builder::Builder;
+use crate::error::{FlushError, StartError, StopError};
+use crate::live::{Shared, Threads};
+use crate::loss::Lost;
+use crate::status::Status;
+
+/// Records what the probes of this process measure, until it is stopped or dropped.
+///
+/// ```no_run
+/// use perf_recorder::Recorder;
+///
+/// let recorder = Recorder::builder().capture("captures/").label("version", "1.4.2").start()?;
+/// // … the program …
+/// let stopped = recorder.stop()?;
+/// println!("{} records, lost: {}", stopped.records, stopped.lost);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Recorder {
+    running: Option<Running>,
+    handle: Handle,
+    path: Option<PathBuf>,
+    pid: u32,
+    started: Instant,
+}
+
+struct Running {
+    shared: Arc<Shared>,
+    threads: Threads,
+    installed: Option<InstallGuard>,
+}
+
+/// What a recorder has done, once it is stopped.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// The capture's file, if it went into one.
+    pub capture: Option<PathBuf>,
+    /// Records in the capture. With [`lost`](Self::lost) these are all that were attempted while it ran.
+    pub records: u64,
+    /// Records that were lost, by cause.
+    pub lost: Lost,
+    /// Bytes of the capture.
+    pub bytes: u64,
+    /// Event chunks of the capture.
+    pub chunks: u64,
+    /// Tracked spans that had begun and not ended.
+    pub open_spans: u64,
+    /// The first warnings of this recorder; the capture has all that came before its end.
+    pub warnings: Vec<Warning>,
+}
+
+impl Recorder {
+    /// Begins to choose where and how to record.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        threads: Threads,
+        handle: Handle,
+        path: Option<PathBuf>,
+    ) -> Self {
+        let running = Some(Running {
+            shared,
+            threads,
+            installed: None,
+        });
+        Self {
+            running,
+            handle,
+            path,
+            pid: std::process::id(),
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn install(&mut self) -> Result<(), StartError> {
+        if let Some(running) = &mut self.running {
+            running.installed = Some(perf_probe::install(self.handle.clone())?);
+        }
+        Ok(())
+    }
+
+    /// The probes' own handle, for threads and code that enter its [scope](perf_probe::scope) themselves.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The capture's file, if it goes into one.
+    pub fn capture_path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Runs `work`; what this thread records meanwhile comes here, whoever is installed.
+    pub fn scope<R>(&self, work: impl FnOnce() -> R) -> R {
+        perf_probe::scope(&self.handle, work)
+    }
+
+    /// Turns the probes of the process on: as they are after the start.
+    pub fn enable(&self) {
+        self.set_enabled(true);
+    }
+
+    /// Turns the probes of the process off: a call site then costs about one load. Scopes are not touched.
+    pub fn disable(&self) {
+        self.set_enabled(false);
+    }
+
+    fn set_enabled(&self, enabled: bool) {
+        if self
+            .running()
+            .is_some_and(|running| running.installed.is_some())
+        {
+            perf_probe::set_enabled(enabled);
+        }
+    }
+
+    /// What it is doing. In the child of a fork: nothing.
+    pub fn status(&self) -> Status {
+        let Some(running) = self.running() else {
+            return Status {
+                capture: self.path.clone(),
+                sampling_rate: 1.0,
+                ..Status::default()
+            };
+        };
+        let shared = &running.shared;
+        let mut engine = shared.engine();
+        let enabled = running.installed.is_some() && perf_probe::is_enabled();
+        Status {
+            running: !shared.is_stopping(),
+            enabled,
+            capture: self.path.clone(),
+            records: engine.drainer.stream.rows(),
+            lost: engine.lost(),
+            bytes: engine.bytes(&shared.progress),
+            rings: engine.rings(),
+            sampling_rate: 1.0,
+            self_cost: engine.drainer.books.last.clone(),
+            ns_per_record: engine.drainer.books.ns_per_record,
+            spool_used_bytes: engine.drainer.owner.spool().used_bytes(),
+            memory_bytes: engine.drainer.owner.memory().segment_bytes,
+            failing: shared.progress.failing(),
+            warnings: engine.drainer.warnings.kept().to_vec(),
+            uptime: self.started.elapsed(),
+        }
+    }
+
+    /// The histograms of all that was encoded since the start, one rollup for each clock segment. Copies them.
+    pub fn live(&self) -> Vec<Rollup> {
+        self.running().map_or_else(Vec::new, |running| {
+            running.shared.engine().drainer.stream.since_start()
+        })
+    }
+
+    /// Brings everything that was recorded before this call into the capture, and has the storage keep it.
+    ///
+    /// # Errors
+    /// The storage did not take it in time, or the recorder does not run.
+    pub fn flush(&self) -> Result<(), FlushError> {
+        let running = self.running().ok_or(FlushError::NotRunning)?;
+        if !running.shared.push_out() {
+            return Err(FlushError::TimedOut);
+        }
+        let offset = running.shared.engine().outlet.end_offset();
+        let Some(offset) = offset else { return Ok(()) };
+        running.shared.progress.ask_sync();
+        running.threads.wake_writer();
+        if running
+            .shared
+            .progress
+            .wait_for_sync(offset, running.shared.patience)
+        {
+            Ok(())
+        } else {
+            Err(FlushError::TimedOut)
+        }
+    }
+
+    /// Stops recording, and completes the capture.
+    ///
+    /// # Errors
+    /// The storage did not take everything in time; or one of the recorder's threads panicked, which is a bug. In both
+    /// cases what is missing stays in the arena, to be saved.
+    pub fn stop(mut self) -> Result<Stopped, StopError> {
+        if self.is_foreign() {
+            return Err(StopError::Forked);
+        }
+        match self.running.take() {
+            Some(running) => self.end(running),
+            None => Err(StopError::Forked),
+        }
+    }
+
+    fn end(&self, mut running: Running) -> Result<Stopped, StopError> {
+        // The probes first: what comes later is counted as lost, and the rings get no more.
+        drop(running.installed.take());
+        self.handle.close();
+        let shared = running.shared;
+        let ended = running.threads.stop(&shared);
+        ended.map_err(|thread| StopError::Panicked { thread })?;
+        let complete = shared.engine().drainer.is_complete();
+        let written = shared
+            .engine()
+            .outlet
+            .end_offset()
+            .is_none_or(|end| shared.progress.written() >= end);
+        let failing = shared.progress.failing();
+        let Some(engine) = Arc::into_inner(shared).map(Shared::into_engine) else {
+            return Err(StopError::Panicked { thread: "drainer" });
+        };
+        if !complete || !written {
+            // Dropping the owner leaves the arena's file for whoever salvages it.
+            let mut engine = engine;
+            let bytes = engine.unwritten_bytes();
+            return Err(StopError::Unwritten {
+                bytes,
+                error: failing.unwrap_or_else(|| "too slow".to_owned()),
+            });
+        }
+        Ok(self.close(engine))
+    }
+
+    fn close(&self, engine: crate::live::Engine) -> Stopped {
+        let bytes = engine.bytes(&engine.drainer.progress);
+        let mut drainer = engine.drainer;
+        let (troubles, _) = drainer.progress.take_troubles();
+        for trouble in &troubles {
+            drainer.warnings.add_of_storage(trouble, 0);
+        }
+        let stopped = Stopped {
+            capture: self.path.clone(),
+            records: drainer.stream.rows(),
+            lost: drainer.lost.clone(),
+            bytes,
+            chunks: drainer.stream.event_chunks(),
+            open_spans: drainer.open_spans,
+            warnings: drainer.warnings.kept().to_vec(),
+        };
+        // A file that cannot be removed is found dead and empty by the next recorder.
+        let _ = drainer.owner.close();
+        stopped
+    }
+
+    fn running(&self) -> Option<&Running> {
+        if self.is_foreign() {
+            None
+        } else {
+            self.running.as_ref()
+        }
+    }
+
+    /// Whether this process was forked off after the recorder had started.
+    fn is_foreign(&self) -> bool {
+        self.pid != std::process::id()
+    }
+}
+
+impl Drop for Recorder {
+    /// Stops. What goes wrong then is lost; call [`stop`](Self::stop) to hear of it.
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        if !self.is_foreign() {
+            let _ = self.end(running);
+            return;
+        }
+        // The parent's threads and locks do not exist here, and its arena and file are not ours.
+        std::mem::forget(running);
+        let own = FOLLOWER
+            .lock()
+            .ok()
+            .and_then(|mut follower| follower.take());
+        drop(own);
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder")
+            .field("running", &self.running().is_some())
+            .field("capture", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+const _: () = assert!(RECORD_BYTES == 32, "the texts of the status say so");

@@ -1,0 +1,112 @@
+//! From slots of a ring to rows of a chunk.
+
+use perf_arena::{Record, tag};
+use perf_format::{
+    AnnotationValue, ChunkEncoder, ChunkFull, EventId, LossEntry, RingId, Row, RunHead, Tag,
+    ThreadId, TraceId,
+};
+
+use crate::loss;
+
+/// Consecutive slots of one ring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slots<'a> {
+    pub(crate) ring: u32,
+    pub(crate) thread: u32,
+    /// Sequence number of the first.
+    pub(crate) first_seq: u64,
+    /// Whole records with their payloads.
+    pub(crate) records: &'a [Record],
+}
+
+/// Pushes the records of a block to `encoder`, and returns how many slots it took: fewer than there are if the chunk
+/// became full in between. Losses among them go to the chunk's ledger, and to `lost`.
+pub(crate) fn push(
+    encoder: &mut ChunkEncoder,
+    slots: &Slots<'_>,
+    lost: &mut impl FnMut(&LossEntry),
+) -> usize {
+    let head = RunHead {
+        ring: RingId(slots.ring),
+        thread: ThreadId(slots.thread),
+        first_seq: slots.first_seq,
+    };
+    if encoder.begin_run(head).is_err() {
+        return 0;
+    }
+    let mut bytes = Vec::new();
+    let mut taken = 0;
+    while let Some(record) = slots.records.get(taken) {
+        // A payload that is longer than the block can only come from a damaged arena.
+        let payload_end = taken + 1 + record.payload_slots() as usize;
+        let payload = slots.records.get(taken + 1..payload_end);
+        let pushed = match record.tag() {
+            tag::PAD => Ok(()),
+            tag::LOSS => push_loss(encoder, slots, record, lost),
+            tag::ANNOTATION_STR | tag::ANNOTATION_INT | tag::ANNOTATION_FLOAT => {
+                push_annotation(encoder, record, payload.unwrap_or_default(), &mut bytes)
+            }
+            _ => encoder.push(&row(record)),
+        };
+        if pushed.is_err() {
+            break;
+        }
+        taken = payload_end.min(slots.records.len());
+    }
+    // A staging block has at most as many slots as a chunk has rows.
+    encoder.end_run(u32::try_from(taken).unwrap_or(u32::MAX));
+    taken
+}
+
+#[inline]
+fn row(record: &Record) -> Row {
+    Row {
+        end_ticks: record.end_ticks(),
+        value: record.value(),
+        trace: TraceId(record.trace()),
+        event: EventId(record.event()),
+        tag: Tag(record.tag()),
+    }
+}
+
+fn push_loss(
+    encoder: &mut ChunkEncoder,
+    slots: &Slots<'_>,
+    record: &Record,
+    lost: &mut impl FnMut(&LossEntry),
+) -> Result<(), ChunkFull> {
+    let entry = LossEntry {
+        ring: RingId(slots.ring),
+        thread: ThreadId(slots.thread),
+        cause: loss::cause_of_code(record.event()),
+        count: record.value(),
+        from_ticks: record.trace(),
+        to_ticks: record.end_ticks(),
+    };
+    encoder.push_loss(entry)?;
+    lost(&entry);
+    Ok(())
+}
+
+fn push_annotation(
+    encoder: &mut ChunkEncoder,
+    record: &Record,
+    payload: &[Record],
+    bytes: &mut Vec<u8>,
+) -> Result<(), ChunkFull> {
+    bytes.clear();
+    for slot in payload {
+        for word in slot.0 {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+    let (key, rest) = bytes.split_at(bytes.len().min(record.event() as usize));
+    let value = match record.tag() {
+        tag::ANNOTATION_STR => {
+            AnnotationValue::Str(&rest[..rest.len().min(record.value() as usize)])
+        }
+        tag::ANNOTATION_INT => AnnotationValue::Int(record.value().cast_signed()),
+        _ => AnnotationValue::Float(f64::from_bits(record.value())),
+    };
+    encoder.push_annotation(record.end_ticks(), TraceId(record.trace()), key, value)
+}

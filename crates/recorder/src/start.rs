@@ -1,0 +1,334 @@
+//! Bringing a recorder up: clock, file, arena, threads, and only then the probes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use perf_arena::{About, Owner};
+use perf_format::{Anchor, CaptureId, ClockDescriptor, ClockSource, FileHeader, Label, Origin};
+use perf_probe::Handle;
+use perf_probe::clock::{self, Source};
+
+use crate::anchors::ticks_per_second;
+use crate::backend::{ForkPolicy, ProbeBackend};
+use crate::builder::{Builder, Destination, Settings};
+use crate::drainer::{Drainer, Parts};
+use crate::error::StartError;
+use crate::live::{Engine, Shared, Threads, start_writer};
+use crate::outlet::{Outlet, SinkOutlet, SpoolOutlet};
+use crate::progress::Progress;
+use crate::recorder::Recorder;
+use crate::sink::Sink;
+use crate::storage::Storage;
+use crate::writer::Writer;
+use crate::{calibrate, machine, path};
+
+/// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
+const RATE_BASE: Duration = Duration::from_millis(1);
+/// Bytes of the largest piece for a sink that names no limit.
+const LARGEST_PIECE: usize = 64 << 20;
+
+/// The capture before its first byte.
+struct Opened {
+    storage: Option<Box<dyn Storage>>,
+    sink: Option<Box<dyn Sink + Send>>,
+    path: Option<PathBuf>,
+}
+
+pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
+    let Builder {
+        destination,
+        settings,
+    } = builder;
+    let first = (settings.read_anchor)();
+    let opened = open(destination)?;
+    let made = begin(&settings, opened.path.as_deref(), &first);
+    let started = made.and_then(|begun| {
+        run(
+            &settings,
+            opened.storage,
+            opened.sink,
+            opened.path.clone(),
+            begun,
+        )
+    });
+    if started.is_err()
+        && let Some(path) = &opened.path
+    {
+        // Ours, and empty or nearly so: a start that fails leaves nothing behind.
+        let _ = std::fs::remove_file(path);
+    }
+    started
+}
+
+fn open(destination: Destination) -> Result<Opened, StartError> {
+    Ok(match destination {
+        Destination::None => return Err(StartError::NoDestination),
+        Destination::Path(asked) => {
+            let (file, path) = path::create(&asked)?;
+            Opened {
+                storage: Some(Box::new(file)),
+                sink: None,
+                path: Some(path),
+            }
+        }
+        Destination::Storage(storage) => Opened {
+            storage: Some(storage),
+            sink: None,
+            path: None,
+        },
+        Destination::Sink(sink) => Opened {
+            storage: None,
+            sink: Some(sink),
+            path: None,
+        },
+    })
+}
+
+/// Arena, clock and header of a capture.
+struct Begun {
+    owner: Owner,
+    header: Vec<u8>,
+    first: Anchor,
+    handle: Handle,
+    ns_per_record: f64,
+    progress: Arc<Progress>,
+}
+
+fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Begun, StartError> {
+    let rate = measure_rate(settings.read_anchor, first);
+    let mut header = describe(settings, rate)?;
+    let boot_id = machine::boot_id_bytes(&header.origin.boot_id);
+    let mut metadata = Vec::new();
+    header.encode(&mut metadata);
+    let about = About {
+        capture_id: header.capture_id.0,
+        boot_id,
+        capture_path: path.map(Path::to_owned).unwrap_or_default(),
+        start_unix_ns: u64::try_from(header.start_unix_ns).unwrap_or(0),
+        clock: u32::from(header.clock.source.0),
+        ticks_per_second: rate,
+        metadata,
+    };
+    let mut owner = perf_arena::create(&perf_arena::Config {
+        about,
+        ..settings.arena.clone()
+    })?;
+    let arena_path = owner.path().map(Path::to_string_lossy).unwrap_or_default();
+    header.origin.arena = arena_path.into_owned();
+    let mut bytes = Vec::new();
+    header.encode(&mut bytes);
+
+    let follow = (settings.fork == ForkPolicy::Follow).then(|| settings.clone());
+    let handle = Handle::new(ProbeBackend::new(owner.arena(), follow));
+    // In a scope, so that the clock is the one that records will read.
+    let ticks = perf_probe::scope(&handle, || calibrate::ticks_per_record(&mut owner));
+    let ns_per_record = ticks.map_or(0.0, |ticks| ticks * 1e9 / rate);
+    let progress = Arc::new(Progress::default());
+    Ok(Begun {
+        owner,
+        header: bytes,
+        first: first.clone(),
+        handle,
+        ns_per_record,
+        progress,
+    })
+}
+
+/// The clock's rate in Hz, over whatever time has passed since `first`, at least [`RATE_BASE`].
+fn measure_rate(read: fn() -> Anchor, first: &Anchor) -> f64 {
+    let now = read();
+    if let Some(rate) = ticks_per_second(first, &now) {
+        return rate;
+    }
+    thread::sleep(RATE_BASE);
+    // Without a rate a tick counts as a nanosecond, until there are anchors.
+    ticks_per_second(first, &read()).unwrap_or(1e9)
+}
+
+fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, StartError> {
+    let failed = |source| StartError::System {
+        action: "read random bytes for the capture's id",
+        source,
+    };
+    let capture_id = CaptureId(machine::random_id().map_err(failed)?);
+    let status = clock::status();
+    let source = match status.source {
+        Source::Tsc | Source::Cntvct => ClockSource::TSC,
+        _ => ClockSource::MONOTONIC,
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let label = |(key, value): &(String, String)| Label {
+        key: key.clone(),
+        value: value.clone(),
+    };
+    Ok(FileHeader {
+        capture_id,
+        start_unix_ns: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+        origin: Origin {
+            host: machine::host_name(),
+            pid: std::process::id(),
+            boot_id: machine::boot_id(),
+            command: machine::command(),
+            arena: String::new(),
+        },
+        clock: ClockDescriptor {
+            source,
+            reason: status.reason.to_string(),
+            ticks_per_second: rate,
+        },
+        labels: settings.labels.iter().map(label).collect(),
+        ..FileHeader::default()
+    })
+}
+
+fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drainer {
+    let mut drainer = Drainer::new(Parts {
+        owner: begun.owner,
+        max_piece_bytes,
+        first_anchor: begun.first,
+        read_anchor: settings.read_anchor,
+        interval: settings.interval,
+        ring_bytes: settings.arena.ring_bytes,
+        progress: begun.progress,
+        hook: settings.hook,
+    });
+    drainer.books.ns_per_record = begun.ns_per_record;
+    drainer
+}
+
+fn run(
+    settings: &Settings,
+    storage: Option<Box<dyn Storage>>,
+    sink: Option<Box<dyn Sink + Send>>,
+    path: Option<PathBuf>,
+    mut begun: Begun,
+) -> Result<Recorder, StartError> {
+    let handle = begun.handle.clone();
+    let progress = Arc::clone(&begun.progress);
+    let (outlet, writer, max_piece_bytes) = match (storage, sink) {
+        (Some(storage), _) => {
+            let (outlet, writer) = start_file(settings, storage, path.as_deref(), &mut begun)?;
+            let most =
+                usize::try_from(begun.owner.spool().max_payload_bytes()).unwrap_or(usize::MAX);
+            (outlet, Some(writer), most)
+        }
+        (None, Some(mut sink)) => {
+            put_header(&mut sink, &begun.header)?;
+            let outlet: Box<dyn Outlet + Send> = Box::new(SinkOutlet {
+                sink,
+                bytes: begun.header.len() as u64,
+            });
+            (outlet, None, LARGEST_PIECE)
+        }
+        (None, None) => return Err(StartError::NoDestination),
+    };
+    let drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
+    let shared = Arc::new(Shared::new(
+        Engine { drainer, outlet },
+        progress,
+        settings.patience,
+    ));
+    let failed = |source| StartError::System {
+        action: "start the drainer's thread",
+        source,
+    };
+    let threads = Threads::start(&shared, writer).map_err(failed)?;
+    let mut recorder = Recorder::new(shared, threads, handle, path);
+    if settings.install {
+        recorder.install()?;
+    }
+    Ok(recorder)
+}
+
+/// Writes the header and starts the writer thread.
+fn start_file(
+    settings: &Settings,
+    mut storage: Box<dyn Storage>,
+    path: Option<&Path>,
+    begun: &mut Begun,
+) -> Result<(Box<dyn Outlet + Send>, JoinHandle<()>), StartError> {
+    let create = |source| StartError::CreateCapture {
+        path: path.map(Path::to_owned).unwrap_or_default(),
+        source,
+    };
+    write_all(&mut *storage, &begun.header).map_err(create)?;
+    let offset = begun.header.len() as u64;
+    let Some(spool) = begun.owner.take_spool_reader() else {
+        return Err(StartError::NoDestination);
+    };
+    let writer = Writer::new(
+        spool,
+        storage,
+        offset,
+        settings.sync,
+        Arc::clone(&begun.progress),
+    )
+    .with_hook(settings.hook);
+    let failed = |source| StartError::System {
+        action: "start the writer's thread",
+        source,
+    };
+    let writer = start_writer(writer).map_err(failed)?;
+    let outlet = SpoolOutlet {
+        writer: writer.thread().clone(),
+        offset,
+    };
+    Ok((Box::new(outlet), writer))
+}
+
+fn write_all(storage: &mut dyn Storage, bytes: &[u8]) -> std::io::Result<()> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match storage.write_at(&bytes[written..], written as u64) {
+            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn put_header(sink: &mut impl Sink, header: &[u8]) -> Result<(), StartError> {
+    let refused = |error| StartError::System {
+        action: "give the sink its header",
+        source: std::io::Error::other(error),
+    };
+    sink.accept(header).map_err(refused)
+}
+
+pub(crate) fn manual(
+    settings: Settings,
+    sink: &mut impl Sink,
+) -> Result<(Handle, Drainer), StartError> {
+    let first = (settings.read_anchor)();
+    let begun = begin(&settings, None, &first)?;
+    put_header(sink, &begun.header)?;
+    let handle = begun.handle.clone();
+    Ok((handle, drainer_of(&settings, begun, LARGEST_PIECE)))
+}
+
+impl Settings {
+    /// Starts, in the child of a fork, a recorder like the parent's, but for its file. The probes install it.
+    pub(crate) fn start_in_child(self) -> Result<Recorder, StartError> {
+        let path = self
+            .path
+            .as_deref()
+            .map(path::for_child)
+            .ok_or(StartError::NoDestination)?;
+        let settings = Settings {
+            install: false,
+
+            path: Some(path.clone()),
+            ..self
+        };
+        start(Builder {
+            destination: Destination::Path(path),
+            settings,
+        })
+    }
+}

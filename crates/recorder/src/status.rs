@@ -1,0 +1,103 @@
+//! What a running recorder tells about itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use perf_format::{SelfCost, Warning};
+
+use crate::live::Engine;
+use crate::loss::{self, Lost};
+
+/// A recorder at one moment.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether it is running: not stopped, and not the recorder of a parent process.
+    pub running: bool,
+    /// Whether probes are on.
+    pub enabled: bool,
+    /// The capture's file, if it goes into one.
+    pub capture: Option<PathBuf>,
+    /// Records that were encoded so far. Those of the last second or so are still in rings.
+    pub records: u64,
+    /// Records that were lost so far, by cause.
+    pub lost: Lost,
+    /// Bytes of the capture that the storage has.
+    pub bytes: u64,
+    /// The threads that record, or have records in a ring.
+    pub rings: Vec<RingUse>,
+    /// Share of the traces that is kept, from 0 to 1. Always 1 as yet: nothing is sampled.
+    pub sampling_rate: f64,
+    /// What recording cost in the last whole interval.
+    pub self_cost: SelfCost,
+    /// What one record costs the program in ns, as measured at the start; 0 if it could not be.
+    pub ns_per_record: f64,
+    /// Bytes of encoded chunks that wait for the storage.
+    pub spool_used_bytes: u64,
+    /// Bytes of shared memory that rings have, in use or ready for use.
+    pub memory_bytes: u64,
+    /// Why the storage cannot be written at the moment; `None` if it can.
+    pub failing: Option<String>,
+    /// The first warnings of this recorder; the capture has them all.
+    pub warnings: Vec<Warning>,
+    /// How long it has been recording.
+    pub uptime: Duration,
+}
+
+/// One thread's ring at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RingUse {
+    /// The thread's number in the capture.
+    pub thread: u32,
+    /// The thread's name; empty until the drainer has met it.
+    pub name: String,
+    /// Slots (32 bytes) that the ring has.
+    pub capacity_slots: u64,
+    /// Slots that are recorded and not yet drained.
+    pub used_slots: u64,
+    /// Number of the next slot: how many the thread has recorded.
+    pub write_index: u64,
+    /// Records that the thread has lost.
+    pub lost: u64,
+}
+
+impl Engine {
+    pub(crate) fn rings(&self) -> Vec<RingUse> {
+        let drainer = &self.drainer;
+        let rings = drainer.owner.rings();
+        rings
+            .into_iter()
+            .map(|ring| RingUse {
+                thread: ring.thread,
+                name: drainer
+                    .threads
+                    .get(&ring.thread)
+                    .cloned()
+                    .unwrap_or_default(),
+                capacity_slots: ring.segment_slots,
+                used_slots: ring.used_slots,
+                write_index: ring.write_index,
+                lost: ring
+                    .losses
+                    .iter()
+                    .filter(|loss| loss.cause.is_loss())
+                    .map(|loss| loss.total)
+                    .sum(),
+            })
+            .collect()
+    }
+
+    /// All losses so far, told of in the capture or not yet.
+    pub(crate) fn lost(&self) -> Lost {
+        let mut lost = Lost::default();
+        for cause in perf_arena::LossCause::ALL {
+            if cause.is_loss() {
+                lost.add(loss::cause_of(cause), self.drainer.owner.lost(cause));
+            }
+        }
+        let unencoded = self.drainer.lost.by(perf_format::LossCause::SPOOL_FULL);
+        lost.add(perf_format::LossCause::SPOOL_FULL, unencoded);
+        lost
+    }
+}

@@ -1,0 +1,236 @@
+//! The second thread: takes whole chunks from the spool and puts them into the storage, in order, at known offsets.
+//!
+//! A chunk leaves the spool only when all of it was written. So a kill in the midst of a chunk leaves a torn tail in
+//! the file and the whole chunk in the spool, and a write that failed is simply made again at the same offset.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_arena::SpoolReader;
+
+use crate::handoff::{Handoff, Hook};
+use crate::machine;
+use crate::progress::{Progress, Trouble};
+use crate::storage::Storage;
+
+/// The wait after a first failed write; it doubles with each further failure.
+const FIRST_BACK_OFF: Duration = Duration::from_millis(10);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+/// The longest sleep with nothing to do.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// When the storage is asked to make what was written survive a crash of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// This long after the last time, if anything was written since.
+    Every(Duration),
+    /// Only when the recorder stops or flushes.
+    AtStop,
+    /// Never: the host's own writeback will do.
+    Never,
+}
+
+impl Default for SyncPolicy {
+    fn default() -> Self {
+        Self::Every(Duration::from_secs(1))
+    }
+}
+
+/// The state of the writer. Its thread calls [`step`](Self::step) over and over.
+pub(crate) struct Writer {
+    spool: SpoolReader,
+    storage: Box<dyn Storage>,
+    progress: Arc<Progress>,
+    policy: SyncPolicy,
+    hook: Option<Hook>,
+    /// Bytes of the capture that are written, in whole chunks.
+    offset: u64,
+    /// Bytes of the oldest chunk that are written already.
+    part: usize,
+    /// Everything before this offset survived a sync, or is noted as doubtful.
+    synced: u64,
+    last_sync: Instant,
+    failing: Option<Failing>,
+    unreachable_told: bool,
+}
+
+struct Failing {
+    since: Instant,
+    attempts: u64,
+    error: io::Error,
+}
+
+/// What a step did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It wrote a chunk; there may be more.
+    Wrote,
+    /// There was nothing to write.
+    Idle,
+    /// A write failed. Try again after this time.
+    Failed(Duration),
+}
+
+impl Writer {
+    /// `offset` is where the first chunk goes: the length of the header, which is in the storage already.
+    pub(crate) fn new(
+        spool: SpoolReader,
+        storage: Box<dyn Storage>,
+        offset: u64,
+        policy: SyncPolicy,
+        progress: Arc<Progress>,
+    ) -> Self {
+        progress.wrote(offset);
+        Self {
+            spool,
+            storage,
+            progress,
+            policy,
+            hook: None,
+            offset,
+            part: 0,
+            synced: 0,
+            last_sync: Instant::now(),
+            failing: None,
+            unreachable_told: false,
+        }
+    }
+
+    pub(crate) fn with_hook(mut self, hook: Option<Hook>) -> Self {
+        self.hook = hook;
+        self
+    }
+
+    /// Runs until the recorder stops and the spool is empty, or until patience ends.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let step = self.step();
+            let done = step == Step::Idle && self.progress.is_complete();
+            self.sync_if_due(done);
+            if done || self.progress.is_out_of_patience() {
+                break;
+            }
+            match step {
+                Step::Wrote => {}
+                Step::Idle => thread::park_timeout(IDLE),
+                Step::Failed(wait) => thread::park_timeout(wait),
+            }
+        }
+        self.progress.finish();
+    }
+
+    /// Writes the oldest chunk, or as much of it as the storage takes.
+    pub(crate) fn step(&mut self) -> Step {
+        let Some(frame) = self.spool.front() else {
+            return Step::Idle;
+        };
+        let [first, second] = frame.parts;
+        let whole = first.len() + second.len();
+        while self.part < whole {
+            let rest = if self.part < first.len() {
+                &first[self.part..]
+            } else {
+                &second[self.part - first.len()..]
+            };
+            // A hook is there to stop half-way through a chunk.
+            let upto = if self.hook.is_some() {
+                rest.len().min(whole.div_ceil(2))
+            } else {
+                rest.len()
+            };
+            let at = self.offset + self.part as u64;
+            match self.storage.write_at(&rest[..upto], at) {
+                Ok(0) => return self.failed(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.part += count.min(upto),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return self.failed(error),
+            }
+            if self.part < whole
+                && let Some(hook) = self.hook
+            {
+                hook(Handoff::HalfWritten);
+            }
+        }
+        self.recovered();
+        self.told(Handoff::Written);
+        self.offset += whole as u64;
+        self.part = 0;
+        self.spool.pop();
+        self.told(Handoff::SpoolFreed);
+        self.progress.wrote(self.offset);
+        self.progress.set_writer_cpu_ns(machine::thread_cpu_ns());
+        Step::Wrote
+    }
+
+    fn told(&self, handoff: Handoff) {
+        if let Some(hook) = self.hook {
+            hook(handoff);
+        }
+    }
+
+    fn failed(&mut self, error: io::Error) -> Step {
+        let since = self
+            .failing
+            .as_ref()
+            .map_or_else(Instant::now, |failing| failing.since);
+        let attempts = self.failing.as_ref().map_or(0, |failing| failing.attempts) + 1;
+        self.progress.set_failing(Some(error.to_string()));
+        self.failing = Some(Failing {
+            since,
+            attempts,
+            error,
+        });
+        let doublings = u32::try_from(attempts - 1).unwrap_or(u32::MAX).min(16);
+        Step::Failed((FIRST_BACK_OFF * 2u32.pow(doublings)).min(LONGEST_BACK_OFF))
+    }
+
+    /// Writing goes on: tells the capture that it had stopped, where and for how long.
+    fn recovered(&mut self) {
+        if let Some(Failing {
+            since,
+            attempts,
+            error,
+        }) = self.failing.take()
+        {
+            self.progress.set_failing(None);
+            let (offset, stalled) = (self.offset, since.elapsed());
+            self.progress.tell(Trouble::WriteFailed {
+                offset,
+                stalled,
+                attempts,
+                error: error.to_string(),
+            });
+        }
+    }
+
+    fn sync_if_due(&mut self, done: bool) {
+        let due = match self.policy {
+            SyncPolicy::Every(interval) => done || self.last_sync.elapsed() >= interval,
+            SyncPolicy::AtStop => done,
+            SyncPolicy::Never => false,
+        };
+        let asked = self.progress.sync_asked() && self.policy != SyncPolicy::Never;
+        if !due && !asked {
+            return;
+        }
+        self.last_sync = Instant::now();
+        if self.synced < self.offset {
+            if let Err(error) = self.storage.sync() {
+                let (from, to) = (self.synced, self.offset);
+                self.progress.tell(Trouble::SyncFailed {
+                    from,
+                    to,
+                    error: error.to_string(),
+                });
+            }
+            self.synced = self.offset;
+        }
+        if !self.unreachable_told && !self.storage.is_reachable() {
+            self.unreachable_told = true;
+            self.progress.tell(Trouble::Unreachable);
+        }
+        self.progress.synced(self.synced);
+    }
+}
