@@ -101,8 +101,14 @@ fn median(mut of: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    println!("{ROUNDS} rounds of {SPANS_A_ROUND} spans; medians, ns a span, and the ratio to two clock reads");
-    for (name, bytes) in [("ring 256 KiB", 256 << 10), ("ring 4 MiB", 4 << 20), ("ring 16 MiB", 16 << 20)] {
+    println!(
+        "{ROUNDS} rounds of {SPANS_A_ROUND} spans; medians, ns a span, and the ratio to two clock reads"
+    );
+    for (name, bytes) in [
+        ("ring 256 KiB", 256 << 10),
+        ("ring 4 MiB", 4 << 20),
+        ("ring 16 MiB", 16 << 20),
+    ] {
         let mut owner = create(&Config {
             ring_bytes: bytes,
             max_ring_bytes: bytes,
@@ -110,7 +116,9 @@ fn main() {
             ..Config::default()
         })
         .expect("an arena");
-        PRODUCER.with(|it| owner.arena().attach(it, "main")).expect("a ring");
+        PRODUCER
+            .with(|it| owner.arena().attach(it, "main"))
+            .expect("a ring");
         let mut columns: [Vec<f64>; 4] = Default::default();
         for _ in 0..ROUNDS {
             columns[0].push(time(two_clock_reads));

@@ -263,7 +263,7 @@ impl Consumer {
 }
 
 /// The earlier of two sequence numbers.
-fn earlier(one: u64, other: u64) -> u64 {
+pub(crate) fn earlier(one: u64, other: u64) -> u64 {
     if other.wrapping_sub(one).cast_signed() < 0 {
         other
     } else {
@@ -272,7 +272,7 @@ fn earlier(one: u64, other: u64) -> u64 {
 }
 
 /// How many of these slots, which begin with a record, make up whole records.
-fn whole_records(slots: &[Record]) -> usize {
+pub(crate) fn whole_records(slots: &[Record]) -> usize {
     let mut whole = 0;
     while let Some(record) = slots.get(whole) {
         let next = whole + 1 + record.payload_slots() as usize;

@@ -56,6 +56,8 @@ mod names;
 #[cfg(not(loom))]
 mod owner;
 #[cfg(not(loom))]
+pub mod reader;
+#[cfg(not(loom))]
 mod registry;
 #[cfg(not(loom))]
 mod staging;
