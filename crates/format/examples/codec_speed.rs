@@ -10,8 +10,8 @@ use perf_format::{
     SegmentId, ThreadId, bins, encode_rollup, limits,
 };
 
-const CHUNKS: usize = 24;
-const ROUNDS: usize = 12;
+const CHUNKS: usize = 8;
+const ROUNDS: usize = 24;
 
 /// The rows of one chunk, by thread.
 type Batch = Vec<Vec<Row>>;

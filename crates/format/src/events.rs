@@ -22,6 +22,7 @@
 
 mod columns;
 mod dictionary;
+mod encode;
 mod encoder;
 mod layout;
 mod reader;

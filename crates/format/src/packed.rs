@@ -13,10 +13,13 @@
 //! `value[i] = value[i−1] + base + item[i]`, and `item[0]` is 0. All arithmetic
 //! wraps modulo 2⁶⁴, so u64 and i64 columns are coded alike.
 
+mod extent;
 mod lanes;
 mod varint;
 
 use crate::error::{FormatError, Result};
+pub(crate) use extent::Extent;
+use extent::survey;
 use lanes::{LANES, pack, unpack};
 pub(crate) use varint::{put_varint, take_varint};
 
@@ -29,101 +32,76 @@ const DELTA: u8 = 0x80;
 /// Bytes of a full block's items at width 64.
 const ITEM_BYTES: usize = BLOCK * 8;
 
-/// Appends `values` as blocks, each in the mode that is shorter.
-pub(crate) fn encode(values: &[u64], out: &mut Vec<u8>) {
+/// Which modes an encoder tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Modes {
+    /// Plain only: for columns where successive values are unrelated, so that
+    /// looking for small differences is wasted time.
+    Plain,
+    /// The shorter of plain and delta.
+    Both,
+}
+
+/// Appends `values` as blocks; returns their extent.
+pub(crate) fn encode(values: &[u64], modes: Modes, out: &mut Vec<u8>) -> Extent {
+    let mut extent = Extent::EMPTY;
     for block in values.chunks(BLOCK) {
-        encode_block(block, out);
+        extent = extent.and(encode_block(block, modes, out));
     }
+    extent
 }
 
-/// Appends `values` as blocks in plain mode: for columns where successive values
-/// are unrelated, so that looking for small differences is wasted time.
-pub(crate) fn encode_plain(values: &[u64], out: &mut Vec<u8>) {
-    for block in values.chunks(BLOCK) {
-        encode_block_plain(block, out);
+/// Appends one block of 1 to [`BLOCK`] values; returns their extent.
+pub(crate) fn encode_block(values: &[u64], modes: Modes, out: &mut Vec<u8>) -> Extent {
+    let (extent, deltas) = survey(values, modes);
+    if let Some(deltas) = deltas {
+        let items = |width: u32| (values.len() * width as usize).div_ceil(8);
+        // Delta mode pays for the first value as well: ten bytes at most.
+        if items(deltas.width()) + 10 < items(extent.width()) {
+            put_block_delta(values, deltas, out);
+            return extent;
+        }
     }
+    put_block(values, extent, out);
+    extent
 }
 
-/// Smallest and largest of `values` as i64; they hold at least one.
-#[inline]
-fn signed_range(values: &[u64]) -> (i64, i64) {
-    values
-        .iter()
-        .fold((i64::MAX, i64::MIN), |(low, high), &value| {
-            let value = value as i64;
-            (low.min(value), high.max(value))
-        })
-}
-
-/// Bits that `high − low` needs.
-#[inline]
-fn width_of(low: i64, high: i64) -> u32 {
-    64 - (high.wrapping_sub(low) as u64).leading_zeros()
-}
-
-/// Appends one block of 1 to [`BLOCK`] values in the shorter mode.
-pub(crate) fn encode_block(values: &[u64], out: &mut Vec<u8>) {
-    let (low, high) = signed_range(values);
-    let (mut delta_low, mut delta_high) = (i64::MAX, i64::MIN);
-    for pair in values.windows(2) {
-        let delta = pair[1].wrapping_sub(pair[0]) as i64;
-        delta_low = delta_low.min(delta);
-        delta_high = delta_high.max(delta);
-    }
-    let plain = width_of(low, high);
-    let delta = if values.len() > 1 {
-        width_of(delta_low, delta_high)
-    } else {
-        plain
-    };
-    let items = |width: u32| (values.len() * width as usize).div_ceil(8);
-    // Delta mode pays for the first value as well: ten bytes at most.
-    if items(delta) + 10 < items(plain) {
-        encode_block_delta(values, delta_low, delta, out);
-    } else {
-        put_block(values, low, plain, out);
-    }
-}
-
-/// Appends one block of 1 to [`BLOCK`] values in plain mode.
-#[inline]
-pub(crate) fn encode_block_plain(values: &[u64], out: &mut Vec<u8>) {
-    let (low, high) = signed_range(values);
-    put_block(values, low, width_of(low, high), out);
-}
-
-fn put_block(values: &[u64], low: i64, width: u32, out: &mut Vec<u8>) {
+fn put_block(values: &[u64], extent: Extent, out: &mut Vec<u8>) {
+    let (base, width) = (extent.low as u64, extent.width());
     out.push(width as u8);
-    put_varint(low, out);
+    put_varint(extent.low, out);
     if let Ok(full) = <&Block>::try_from(values) {
-        put_items(full, low as u64, width, BLOCK, out);
+        put_items(full, base, width, BLOCK, out);
     } else {
-        let mut padded = [low as u64; BLOCK];
+        let mut padded = [base; BLOCK];
         padded[..values.len()].copy_from_slice(values);
-        put_items(&padded, low as u64, width, values.len(), out);
+        put_items(&padded, base, width, values.len(), out);
     }
 }
 
-fn encode_block_delta(values: &[u64], low: i64, width: u32, out: &mut Vec<u8>) {
-    let mut deltas = [low as u64; BLOCK];
+fn put_block_delta(values: &[u64], extent: Extent, out: &mut Vec<u8>) {
+    let (base, width) = (extent.low as u64, extent.width());
+    let mut deltas = [base; BLOCK];
     for (delta, pair) in deltas[1..].iter_mut().zip(values.windows(2)) {
         *delta = pair[1].wrapping_sub(pair[0]);
     }
     out.push(width as u8 | DELTA);
     put_varint(values[0] as i64, out);
-    put_varint(low, out);
-    put_items(&deltas, low as u64, width, values.len(), out);
+    put_varint(extent.low, out);
+    put_items(&deltas, base, width, values.len(), out);
 }
 
 fn put_items(values: &Block, base: u64, width: u32, count: usize, out: &mut Vec<u8>) {
-    let mut items = [0u8; ITEM_BYTES];
-    let (first, second) = values.split_at(LANES);
+    let start = out.len();
     let half = LANES / 8 * width as usize;
-    pack(width, first, base, &mut items[..half]);
+    let (first, second) = values.split_at(LANES);
+    out.resize(start + 2 * half, 0);
+    let (low, high) = out[start..].split_at_mut(half);
+    pack(width, first, base, low);
     if count > LANES {
-        pack(width, second, base, &mut items[half..2 * half]);
+        pack(width, second, base, high);
     }
-    out.extend_from_slice(&items[..(count * width as usize).div_ceil(8)]);
+    out.truncate(start + (count * width as usize).div_ceil(8));
 }
 
 /// Reads the blocks of one column.

@@ -1,6 +1,7 @@
 //! From rows into a rollup: once by the encoder, once by a reader, with the same result.
 
-use super::{ChunkEncoder, EventsChunk};
+use super::encoder::Run;
+use super::{ChunkEncoder, EventsChunk, Series};
 use crate::error::Result;
 use crate::{Aggregate, Rollup, SeriesKey, Tag};
 
@@ -24,16 +25,10 @@ impl ChunkEncoder {
             .iter()
             .any(|series| series.key.tag == Tag::GAUGE)
         {
-            let keys: Vec<SeriesKey> = self.series.iter().map(|series| series.key).collect();
-            let mut starts = starts_of(self.series.iter().map(|series| series.rows));
-            roll_gauges(
-                &keys,
-                &mut starts,
-                &self.series_of,
-                &self.ends,
-                &self.grouped,
-                rollup,
-            );
+            let rows = self.runs.iter().flat_map(Run::rows);
+            let rows = rows.map(|row| (self.series_of[row], self.ends[row]));
+            let gauges = Gauges::new(&self.series, |_| true);
+            gauges.roll(rows, &self.grouped, rollup);
         }
     }
 }
@@ -49,83 +44,75 @@ impl EventsChunk<'_> {
         rollup: &mut Rollup,
         mut keep: impl FnMut(SeriesKey) -> bool,
     ) -> Result<()> {
-        let mut gauges = false;
+        let mut has_gauges = false;
         for (index, series) in self.series().iter().enumerate() {
-            if !keep(series.key) || Aggregate::for_tag(series.key.tag).is_none() {
-                continue;
-            }
             if series.key.tag == Tag::GAUGE {
-                gauges = true;
-            } else if let Some(aggregate) = rollup.aggregate(series.key) {
+                has_gauges |= keep(series.key);
+            } else if Aggregate::for_tag(series.key.tag).is_some()
+                && keep(series.key)
+                && let Some(aggregate) = rollup.aggregate(series.key)
+            {
                 self.values_of(index, |values| aggregate.record_all(values))?;
             }
         }
-        if gauges {
-            self.roll_gauges(rollup, keep)?;
+        if has_gauges {
+            let (mut series_of, mut ends, mut grouped) = (Vec::new(), Vec::new(), Vec::new());
+            self.series_indexes(&mut series_of)?;
+            self.end_ticks(&mut ends)?;
+            self.grouped_values(&mut grouped)?;
+            let gauges = Gauges::new(self.series(), keep);
+            gauges.roll(series_of.into_iter().zip(ends), &grouped, rollup);
         }
         Ok(())
     }
+}
 
-    fn roll_gauges(
-        &self,
+/// The gauges among the series of a chunk. Alone among the kinds they need the
+/// times of their values.
+struct Gauges {
+    /// By series: the key if it is a gauge that is wanted.
+    keys: Vec<Option<SeriesKey>>,
+    /// By series: where its values begin among the grouped ones.
+    next: Vec<usize>,
+}
+
+impl Gauges {
+    fn new(series: &[Series], mut keep: impl FnMut(SeriesKey) -> bool) -> Self {
+        let mut total = 0;
+        let mut gauges = Gauges {
+            keys: Vec::new(),
+            next: Vec::new(),
+        };
+        for series in series {
+            let wanted = series.key.tag == Tag::GAUGE && keep(series.key);
+            gauges.keys.push(wanted.then_some(series.key));
+            gauges.next.push(total);
+            total += series.rows as usize;
+        }
+        gauges
+    }
+
+    /// Records every value in the order of ticks, equal ticks in the order of
+    /// `rows`: pairs of series and end.
+    fn roll(
+        mut self,
+        rows: impl Iterator<Item = (u16, u64)>,
+        grouped: &[u64],
         rollup: &mut Rollup,
-        mut keep: impl FnMut(SeriesKey) -> bool,
-    ) -> Result<()> {
-        let (mut series_of, mut ends, mut grouped) = (Vec::new(), Vec::new(), Vec::new());
-        self.series_indexes(&mut series_of)?;
-        self.end_ticks(&mut ends)?;
-        self.grouped_values(&mut grouped)?;
-        // A series that is not wanted gets the key of one that is not rolled up.
-        let unwanted = SeriesKey::default();
-        let keys: Vec<SeriesKey> = self
-            .series()
-            .iter()
-            .map(|series| {
-                if keep(series.key) {
-                    series.key
-                } else {
-                    unwanted
-                }
-            })
-            .collect();
-        let mut starts = starts_of(self.series().iter().map(|series| series.rows));
-        roll_gauges(&keys, &mut starts, &series_of, &ends, &grouped, rollup);
-        Ok(())
-    }
-}
-
-/// Where each series begins among the grouped values.
-fn starts_of(rows: impl Iterator<Item = u32>) -> Vec<usize> {
-    let mut next = 0;
-    rows.map(|rows| {
-        let start = next;
-        next += rows as usize;
-        start
-    })
-    .collect()
-}
-
-/// Records every gauge value in the order of ticks; equal ticks in the order of rows.
-fn roll_gauges(
-    keys: &[SeriesKey],
-    next: &mut [usize],
-    series_of: &[u16],
-    ends: &[u64],
-    grouped: &[u64],
-    rollup: &mut Rollup,
-) {
-    let mut points: Vec<(u64, u16, i64)> = Vec::new();
-    for (&series, &end) in series_of.iter().zip(ends) {
-        let slot = &mut next[usize::from(series)];
-        if keys[usize::from(series)].tag == Tag::GAUGE {
-            points.push((end, series, grouped[*slot] as i64));
+    ) {
+        let mut points: Vec<(u64, SeriesKey, i64)> = Vec::new();
+        for (series, end) in rows {
+            let slot = &mut self.next[usize::from(series)];
+            if let Some(key) = self.keys[usize::from(series)] {
+                points.push((end, key, grouped[*slot] as i64));
+            }
+            *slot += 1;
         }
-        *slot += 1;
-    }
-    points.sort_by_key(|&(end, _, _)| end);
-    for (end, series, value) in points {
-        if let Some(Aggregate::Gauge(gauge)) = rollup.aggregate(keys[usize::from(series)]) {
-            gauge.record(end, value);
+        points.sort_by_key(|&(end, _, _)| end);
+        for (end, key, value) in points {
+            if let Some(Aggregate::Gauge(gauge)) = rollup.aggregate(key) {
+                gauge.record(end, value);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{FormatError, Result, within};
 use crate::limits;
-use crate::packed::{PackedReader, encode};
+use crate::packed::{Modes, PackedReader, encode};
 
 /// Numbers strings by first appearance.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl StringTable {
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        encode(&self.lengths, out);
+        encode(&self.lengths, Modes::Both, out);
         out.extend_from_slice(&self.bytes);
     }
 }

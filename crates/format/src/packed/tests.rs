@@ -48,7 +48,7 @@ fn every_width_at_every_block_length_plain() {
         for count in [1, 2, 7, 63, 64, 65, 127, 128, 129, 300] {
             let values = values_of_width(if count == 1 { 0 } else { width }, count, base);
             let mut bytes = Vec::new();
-            encode_plain(&values, &mut bytes);
+            encode(&values, Modes::Plain, &mut bytes);
             assert_eq!(
                 decode(&bytes, count).unwrap(),
                 values,
@@ -72,7 +72,14 @@ fn every_width_at_every_block_length_delta() {
                 values.push(values[values.len() - 1].wrapping_add(*delta));
             }
             let mut bytes = Vec::new();
-            encode_block_delta(&values, low, width, &mut bytes);
+            put_block_delta(
+                &values,
+                Extent {
+                    low,
+                    high: low.wrapping_add((u64::MAX.checked_shr(64 - width).unwrap_or(0)) as i64),
+                },
+                &mut bytes,
+            );
             assert_eq!(
                 decode(&bytes, count).unwrap(),
                 values,
@@ -88,7 +95,7 @@ fn rising_values_are_coded_as_differences() {
         .map(|i| 1_000_000_000_000 + 3 * i + i % 2)
         .collect();
     let mut bytes = Vec::new();
-    encode(&values, &mut bytes);
+    encode(&values, Modes::Both, &mut bytes);
     assert_eq!(bytes[0] & DELTA, DELTA);
     assert!(bytes.len() < 60, "{} bytes", bytes.len());
     assert_eq!(decode(&bytes, 128).unwrap(), values);
@@ -97,7 +104,7 @@ fn rising_values_are_coded_as_differences() {
 #[test]
 fn one_value_repeated_takes_two_bytes_a_block() {
     let mut bytes = Vec::new();
-    encode(&[5; 1280], &mut bytes);
+    encode(&[5; 1280], Modes::Both, &mut bytes);
     assert_eq!(bytes.len(), 20);
 }
 
@@ -106,7 +113,7 @@ fn a_cut_column_is_an_error_at_every_byte() {
     let mut random = noise(1);
     let values: Vec<u64> = (0..200).map(|_| random() % 5000).collect();
     let mut bytes = Vec::new();
-    encode(&values, &mut bytes);
+    encode(&values, Modes::Both, &mut bytes);
     for len in 0..bytes.len() {
         assert!(decode(&bytes[..len], 200).is_err(), "{len}");
     }
@@ -130,10 +137,10 @@ proptest! {
     fn round_trip(values in proptest::collection::vec(any::<u64>(), 0..600), shift in 0u32..64) {
         let values: Vec<u64> = values.iter().map(|value| value >> shift).collect();
         let mut bytes = Vec::new();
-        encode(&values, &mut bytes);
+        encode(&values, Modes::Both, &mut bytes);
         prop_assert_eq!(&decode(&bytes, values.len()).unwrap(), &values);
         bytes.clear();
-        encode_plain(&values, &mut bytes);
+        encode(&values, Modes::Plain, &mut bytes);
         prop_assert_eq!(&decode(&bytes, values.len()).unwrap(), &values);
     }
 

@@ -7,8 +7,8 @@ use super::{Aggregate, Coverage, Histogram, Rollup, SeriesKey};
 use crate::bytes::{Cursor, Put};
 use crate::chunk::{ChunkBuilder, ChunkHead, ChunkKind, Column, ColumnId, Frame, encoding};
 use crate::error::{FormatError, Result, within};
-use crate::packed::{PackedReader, encode};
 use crate::limits;
+use crate::packed::{Modes, PackedReader, encode};
 
 /// Bytes of the head's table.
 const TABLE_BYTES: usize = 40;
@@ -63,14 +63,14 @@ pub fn encode_rollup(rollup: &Rollup, chunk_seq: u64, out: &mut Vec<u8>) -> Opti
                 next = bin + 1;
                 step as u64
             }));
-            encode(&column, out);
+            encode(&column, Modes::Plain, out);
         }
     });
     chunk.column(ColumnId::BIN_COUNT, encoding::PACKED, |out| {
         for histogram in histograms(rollup) {
             column.clear();
             column.extend(histogram.nonempty().map(|(_, count)| count));
-            encode(&column, out);
+            encode(&column, Modes::Plain, out);
         }
     });
     chunk.finish();
