@@ -4,7 +4,6 @@
 //! this thread looked since the gate last changed (the pass), does the event have an id, and is there room in the ring.
 
 use std::cell::{Cell, UnsafeCell};
-use std::num::NonZeroU32;
 
 use perf_arena::{AnnotationValue, Producer, Record};
 
@@ -12,7 +11,7 @@ use crate::clock::{self, FakeClock, Ticks};
 use crate::event::Event;
 use crate::gate::{self, CLOSED};
 use crate::ids::Outcome;
-use crate::span::OpenSpan;
+use crate::span::{OpenSpan, Who};
 use crate::trace::{self, TraceId, Value};
 use crate::{cold_lock, losses, owner};
 
@@ -189,12 +188,11 @@ pub(crate) fn begin(event: Event) -> Option<OpenSpan> {
 
 #[inline(always)]
 fn begin_at(local: &Local, event: Event, start: impl FnOnce() -> Ticks) -> Option<OpenSpan> {
-    // Not 0 since there is a ring.
-    let serial = NonZeroU32::new(local.serial.get())?;
     let id = id_of(event);
     if id == 0 {
         return None;
     }
+    let who = Who::new(id, local.serial.get())?;
     let trace = local.trace.get();
     let start = start();
     let slot = local.producer().begin(start.0, trace, id);
@@ -202,17 +200,37 @@ fn begin_at(local: &Local, event: Event, start: impl FnOnce() -> Ticks) -> Optio
         start,
         trace,
         slot,
-        event: id,
-        serial,
+        who,
     })
 }
 
-/// Records the end of `span`, from whatever thread.
+/// Ends `span` now if that takes nothing out of the ordinary; else it does nothing and says false.
 #[inline(always)]
+pub(crate) fn try_end(span: &OpenSpan, outcome: Outcome) -> bool {
+    let Some(end) = clock::now_if_direct() else {
+        return false;
+    };
+    try_end_at(span, end, outcome)
+}
+
+#[inline(always)]
+fn try_end_at(span: &OpenSpan, end: Ticks, outcome: Outcome) -> bool {
+    let gate = gate::load();
+    let local = local();
+    local.pass.get() == gate
+        && local.serial.get() == span.who.serial()
+        && local
+            .producer()
+            .try_end(span.slot, span.record(end, outcome))
+}
+
+/// Records the end of `span`, from whatever thread.
+#[cold]
+#[inline(never)]
 pub(crate) fn end(span: &OpenSpan, end: Ticks, outcome: Outcome) {
     let gate = gate::load();
     let local = local();
-    if local.pass.get() == gate && local.serial.get() == span.serial.get() {
+    if local.pass.get() == gate && local.serial.get() == span.who.serial() {
         // What has no room is counted by the ring.
         let _ = local.producer().end(span.slot, span.record(end, outcome));
     } else {
@@ -227,7 +245,9 @@ pub(crate) fn next(span: Option<OpenSpan>, outcome: Outcome, event: Event) -> Op
         return begin(event);
     };
     let now = clock::now();
-    end(&span, now, outcome);
+    if !try_end_at(&span, now, outcome) {
+        end(&span, now, outcome);
+    }
     let gate = gate::load();
     if gate == CLOSED {
         return None;

@@ -227,7 +227,7 @@ impl Drop for Owner {
 #[cold]
 #[inline(never)]
 pub(crate) fn end_elsewhere(span: &OpenSpan, end: Ticks, outcome: Outcome) {
-    if fork::is_foreign(span.serial.get()) {
+    if fork::is_foreign(span.who.serial()) {
         // The parent's span, in the child: its slot is in the parent's memory.
         return;
     }
@@ -238,14 +238,14 @@ pub(crate) fn end_elsewhere(span: &OpenSpan, end: Ticks, outcome: Outcome) {
             return;
         }
         let ended = with(|owner| {
-            let producer = owner.producer_of(local, span.serial.get())?;
+            let producer = owner.producer_of(local, span.who.serial())?;
             // What has no room is counted by the ring.
             let _ = producer.end(span.slot, span.record(end, outcome));
             Some(())
         });
         if ended.flatten().is_none() {
             Producer::abandon(span.slot);
-            match registry::listener(span.serial.get()) {
+            match registry::listener(span.who.serial()) {
                 Some(handle) => handle.backend().lost(LossCause::AfterShutdown, 1, end),
                 None => losses::count_stopped(),
             }

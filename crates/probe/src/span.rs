@@ -1,7 +1,7 @@
 //! Guards: a span lasts as long as its guard.
 
 use std::marker::PhantomData;
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 
 use perf_arena::{Record, SpanSlot};
 
@@ -10,18 +10,39 @@ use crate::event::Event;
 use crate::ids::Outcome;
 use crate::local;
 
-/// A span that is being measured, without the guard around it.
-///
-/// Small and `Copy`, so that it stays in registers; whoever holds it sees to it that it ends once.
+/// A span that is being measured, without the guard around it. Whoever holds it sees to it that it ends once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenSpan {
     pub(crate) start: Ticks,
     pub(crate) trace: u64,
     pub(crate) slot: SpanSlot,
-    pub(crate) event: u32,
-    /// Whose span it is. That it cannot be 0 lets `Option` tell by it alone, so that a call site that is turned off
-    /// stores this one word.
-    pub(crate) serial: NonZeroU32,
+    pub(crate) who: Who,
+}
+
+/// Of which event a span is, and of which recorder. That it cannot be 0 lets `Option<OpenSpan>` tell by it alone, so that a
+/// call site that is turned off sets this one word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who(NonZeroU64);
+
+impl Who {
+    /// `None` if there is no such recorder.
+    #[inline(always)]
+    pub(crate) fn new(event: u32, serial: u32) -> Option<Self> {
+        if serial == 0 {
+            return None;
+        }
+        NonZeroU64::new(u64::from(event) | u64::from(serial) << 32).map(Self)
+    }
+
+    #[inline(always)]
+    pub(crate) fn event(self) -> u32 {
+        self.0.get() as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn serial(self) -> u32 {
+        (self.0.get() >> 32) as u32
+    }
 }
 
 impl OpenSpan {
@@ -30,14 +51,47 @@ impl OpenSpan {
     pub(crate) fn record(&self, end: Ticks, outcome: Outcome) -> [u64; 4] {
         // A clock that stepped back gives a difference that is negative in two's complement.
         let duration = end.0.wrapping_sub(self.start.0);
-        Record::new(end.0, duration, self.trace, self.event, outcome.tag()).0
+        Record::new(end.0, duration, self.trace, self.who.event(), outcome.tag()).0
     }
 
     /// Ends it now.
-    #[inline(never)]
-    pub(crate) fn end(&self, outcome: Outcome) {
-        local::end(self, clock::now(), outcome);
+    ///
+    /// The end is out of line. In place it would be so much code that the compiler would call even for the check whether
+    /// there is a span at all. The parts are passed one by one, in registers: a pointer would have a call site that is
+    /// turned off store the whole guard.
+    #[inline(always)]
+    pub(crate) fn end(self, outcome: Outcome) {
+        finish(self.start, self.trace, self.slot, self.who, outcome);
     }
+}
+
+#[inline(never)]
+fn finish(start: Ticks, trace: u64, slot: SpanSlot, who: Who, outcome: Outcome) {
+    let open = OpenSpan {
+        start,
+        trace,
+        slot,
+        who,
+    };
+    if !local::try_end(&open, outcome) {
+        // Passed on as they came: a jump.
+        finish_slowly(start, trace, slot, who, outcome);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn finish_slowly(start: Ticks, trace: u64, slot: SpanSlot, who: Who, outcome: Outcome) {
+    local::end(
+        &OpenSpan {
+            start,
+            trace,
+            slot,
+            who,
+        },
+        clock::now(),
+        outcome,
+    );
 }
 
 /// A span that ends when this guard is dropped: with [`Outcome::Ok`], or with [`Outcome::Panicked`] while a panic
@@ -113,49 +167,14 @@ impl Span {
 impl Drop for Span {
     #[inline(always)]
     fn drop(&mut self) {
-        // The rest is out of line. In place it would be so much code that the compiler would call even for this check.
-        // The parts are passed one by one, in registers: a pointer would have a call site that is turned off store
-        // the whole guard.
-        if let Some(OpenSpan {
-            start,
-            trace,
-            slot,
-            event,
-            serial,
-        }) = self.open
-        {
-            finish(start, trace, slot, event, serial, self.outcome);
+        if let Some(open) = self.open {
+            open.end(if std::thread::panicking() {
+                Outcome::Panicked
+            } else {
+                self.outcome
+            });
         }
     }
-}
-
-/// Ends the span of a guard.
-#[inline(never)]
-fn finish(
-    start: Ticks,
-    trace: u64,
-    slot: SpanSlot,
-    event: u32,
-    serial: NonZeroU32,
-    outcome: Outcome,
-) {
-    let end = clock::now();
-    let outcome = if std::thread::panicking() {
-        Outcome::Panicked
-    } else {
-        outcome
-    };
-    local::end(
-        &OpenSpan {
-            start,
-            trace,
-            slot,
-            event,
-            serial,
-        },
-        end,
-        outcome,
-    );
 }
 
 /// Back-to-back stages: where one ends the next begins, with one reading of the clock for both. Made by [`laps`].

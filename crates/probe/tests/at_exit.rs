@@ -1,5 +1,7 @@
 //! Records while the process exits: a child of its own, since it does.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use std::process::Command;

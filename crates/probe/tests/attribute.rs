@@ -1,5 +1,7 @@
 //! `#[measure]` on every form of function, read back from the arena.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use std::fmt::Display;

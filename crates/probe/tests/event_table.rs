@@ -1,6 +1,8 @@
 //! The table of events: shared names, clashes, and what happens when it is full. It is the process's, so it has a
 //! process of its own.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use common::Recording;

@@ -1,5 +1,7 @@
 //! A real `fork`: the child neither writes the parent's rings nor waits for its threads.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Measured futures: cancelled, moved between threads, outliving their recorder.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use common::{Recording, block_on, poll_once, yield_once};

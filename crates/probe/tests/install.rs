@@ -2,6 +2,8 @@
 //!
 //! One test after the other: they share the process's one recorder.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,7 @@
 //! Trace scopes, annotations and due times.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use common::{Note, NoteValue, Recording, block_on};

@@ -1,5 +1,7 @@
 //! Each verb, read back from the arena.
 
+#![cfg(not(feature = "off"))]
+
 mod common;
 
 use common::{Recording, Span, record};

@@ -5,6 +5,7 @@
 
 mod annotation;
 mod cold;
+mod plain;
 mod spans;
 
 use core::cell::Cell;
@@ -110,6 +111,8 @@ impl Producer {
             return self.begin_cold(start_ticks, trace, event);
         }
         self.cursor.set(cursor.wrapping_add(1) as u32);
+        // A handler that comes from here on takes another slot.
+        signal_fence();
         slot.open(start_ticks, trace, event);
         SpanSlot(slot)
     }
