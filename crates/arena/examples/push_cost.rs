@@ -48,7 +48,7 @@ fn two_clock_reads(_: u64) {
 /// This thread's producer. A pointer, because a closure of any size given to `with` is not always inlined.
 #[inline(always)]
 fn producer() -> *const Producer {
-    PRODUCER.with(|it| std::ptr::from_ref(it))
+    PRODUCER.with(std::ptr::from_ref)
 }
 
 #[inline(always)]

@@ -50,6 +50,8 @@ mod create;
 #[cfg(not(loom))]
 mod directory;
 #[cfg(not(loom))]
+mod drain;
+#[cfg(not(loom))]
 pub mod layout;
 #[cfg(not(loom))]
 mod names;
@@ -57,6 +59,8 @@ mod names;
 mod owner;
 #[cfg(not(loom))]
 pub mod reader;
+#[cfg(not(loom))]
+mod recycle;
 #[cfg(not(loom))]
 mod registry;
 #[cfg(not(loom))]
@@ -83,7 +87,8 @@ pub use {
     config::{About, Config, Mode},
     create::create,
     directory::{DeadArena, Directory, Listed, Liveness},
+    drain::{DrainStep, Drained},
     names::{EventEntry, MAX_EVENT_NAME_BYTES, MAX_UNIT_BYTES},
-    owner::{Drained, Owner, RingStatus, ThreadEntry},
+    owner::{Owner, RingStatus, ThreadEntry},
     staging::StagedBlock,
 };

@@ -9,17 +9,12 @@ use crate::backing::Backing;
 use crate::consumer::Consumer;
 use crate::error::{CreateError, Warning};
 use crate::layout::{PAGE_BYTES, Section};
-use crate::loss::{LOSS_CAUSES, Loss, LossCause};
+use crate::loss::{self, LOSS_CAUSES, Loss, LossCause};
 use crate::names::EventEntry;
 use crate::open::{self, OpenSpan};
-use crate::ring::RING_FREE;
-use crate::slot::BLOCK_ORPHAN;
 use crate::spool::{SpoolReader, SpoolWriter};
 use crate::staging::{StagedBlock, Staging};
 use crate::sync::Ordering;
-
-/// Orphaned blocks that one round of maintenance looks through.
-const ORPHANS_A_ROUND: usize = 64;
 
 /// The draining half of an arena. There is one; it may move to another thread.
 ///
@@ -30,12 +25,12 @@ pub struct Owner {
     pub(crate) staging: Staging,
     spool: SpoolWriter,
     spool_reader: Option<SpoolReader>,
-    orphans: Vec<u32>,
+    pub(crate) orphans: Vec<u32>,
     /// Which ring is drained first: after a full staging area, the one that did not get its turn.
-    first: usize,
+    pub(crate) first: usize,
     /// Losses of rings that are gone, by cause code.
-    gone: [u64; LOSS_CAUSES],
-    new_threads: Vec<ThreadEntry>,
+    pub(crate) gone: [u64; LOSS_CAUSES],
+    pub(crate) new_threads: Vec<ThreadEntry>,
     names_read: u64,
     pub(crate) stock_pause: u32,
     path: Option<PathBuf>,
@@ -60,17 +55,6 @@ pub struct ThreadEntry {
     pub os_thread: u32,
     /// Its name, cut to 64 bytes.
     pub name: String,
-}
-
-/// What one round of draining did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Drained {
-    /// Slots that were moved into the staging area.
-    pub slots: usize,
-    /// The staging area, or the limit, was reached before the rings were empty.
-    pub is_full: bool,
-    /// The fullest ring before the round, in thousandths of its segment.
-    pub high_water_permille: u32,
 }
 
 /// A ring at one moment.
@@ -123,162 +107,6 @@ impl Owner {
     #[must_use]
     pub fn path(&self) -> Option<&std::path::Path> {
         self.path.as_deref()
-    }
-
-    /// Moves what the rings have ready into the staging area, until that holds `max_slots` slots or is full. The rings'
-    /// room is given back only after the copy is published, so a crash at any point loses nothing.
-    ///
-    /// Rings whose threads are gone are freed once they are empty; what they lost is in the stream by then.
-    pub fn drain(&mut self, max_slots: usize) -> Drained {
-        self.meet_new_rings();
-        let mut drained = Drained::default();
-        let count = self.rings.len();
-        let start = if count == 0 { 0 } else { self.first % count };
-        self.first = start;
-        for step in 0..count {
-            let index = (start + step) % count;
-            if self.staging.used_slots() >= max_slots {
-                drained.is_full |= self.rings[index].consumer.available() > 0;
-                if drained.is_full {
-                    self.first = index;
-                    break;
-                }
-                continue;
-            }
-            self.drain_ring(index, max_slots, &mut drained);
-        }
-        self.staging.publish();
-        self.commit();
-        drained
-    }
-
-    fn drain_ring(&mut self, index: usize, max_slots: usize, drained: &mut Drained) {
-        let ring = &mut self.rings[index];
-        let ready = ring.consumer.available();
-        let permille = ready.saturating_mul(1000) / ring.consumer.segment_slots().max(1);
-        drained.high_water_permille = drained
-            .high_water_permille
-            .max(u32::try_from(permille).unwrap_or(u32::MAX));
-        ring.is_pressed |= permille >= 250;
-        if ready == 0 {
-            return;
-        }
-        drained.slots += self
-            .staging
-            .take(&mut ring.consumer, ring.thread, max_slots);
-        if ring.consumer.available() > 0 {
-            drained.is_full = true;
-        }
-    }
-
-    /// Gives the rings back what was published from the staging area.
-    fn commit(&mut self) {
-        let arena = self.arena;
-        let mut finished = Vec::new();
-        for ring in &mut self.rings {
-            ring.consumer.commit(|segment| finished.push(segment));
-        }
-        if !finished.is_empty() {
-            let mut allocator = arena.0.lock();
-            for segment in finished {
-                allocator.free_segment(&arena.0.space, segment);
-            }
-        }
-    }
-
-    /// Lays out spare segments and blocks, frees the rings of threads that are gone, reuses blocks whose last span has
-    /// ended. To be called after each [`drain`](Self::drain).
-    pub fn maintain(&mut self) {
-        self.free_closed_rings();
-        self.adopt_orphans();
-        self.stock();
-    }
-
-    fn meet_new_rings(&mut self) {
-        let inner = self.arena.0;
-        let opened = std::mem::take(&mut inner.lock().opened);
-        for index in opened {
-            let Some(head) = inner.space.ring(index) else {
-                continue;
-            };
-            let Some(consumer) = Consumer::new(&inner.space, index) else {
-                continue;
-            };
-            let thread = head.thread.load(Ordering::Relaxed);
-            self.new_threads.push(ThreadEntry {
-                ring: consumer.ring_id(),
-                thread,
-                os_thread: head.os_thread.load(Ordering::Relaxed),
-                name: head.name(),
-            });
-            self.rings.push(Ring {
-                consumer,
-                thread,
-                is_pressed: false,
-            });
-        }
-    }
-
-    fn free_closed_rings(&mut self) {
-        let mut index = 0;
-        while index < self.rings.len() {
-            let consumer = &mut self.rings[index].consumer;
-            // Closing first: after it nothing is published any more, so an empty ring stays empty.
-            let done = consumer.is_closing()
-                && consumer.available() == 0
-                && !consumer.publish_pending_losses();
-            if done {
-                let ring = self.rings.swap_remove(index);
-                self.free_ring(&ring.consumer);
-            } else {
-                index += 1;
-            }
-        }
-    }
-
-    fn free_ring(&mut self, consumer: &Consumer) {
-        let inner = self.arena.0;
-        let mut allocator = inner.lock();
-        let Some(head) = inner.space.ring(consumer.ring_index()) else {
-            return;
-        };
-        for loss in consumer.losses() {
-            self.gone[usize::from(loss.cause.code())] += loss.total;
-        }
-        let mut mark = head.block.swap(0, Ordering::Relaxed);
-        while let Some(block) = mark.checked_sub(1) {
-            let Some(info) = inner.space.block_info(block) else {
-                break;
-            };
-            mark = info.next.swap(0, Ordering::Relaxed);
-            if open::is_clear(&inner.space, block) {
-                allocator.free_block(&inner.space, block);
-            } else {
-                info.state.store(BLOCK_ORPHAN, Ordering::Relaxed);
-                self.orphans.push(block);
-            }
-        }
-        let segment = head.segment.swap(0, Ordering::Relaxed);
-        head.state.store(RING_FREE, Ordering::Relaxed);
-        if let Some(segment) = segment.checked_sub(1) {
-            allocator.free_segment(&inner.space, segment);
-        }
-        allocator.free_ring(consumer.ring_index());
-    }
-
-    fn adopt_orphans(&mut self) {
-        if self.orphans.is_empty() {
-            return;
-        }
-        let inner = self.arena.0;
-        for _ in 0..self.orphans.len().min(ORPHANS_A_ROUND) {
-            let block = self.orphans.remove(0);
-            if open::is_clear(&inner.space, block) {
-                inner.lock().free_block(&inner.space, block);
-            } else {
-                self.orphans.push(block);
-            }
-        }
     }
 
     /// The staged records, in blocks of consecutive slots, in the order in which they were drained.
@@ -344,7 +172,7 @@ impl Owner {
         open::open_spans(&self.arena.0.space, blocks)
     }
 
-    /// The rings at this moment.
+    /// The rings at this moment, of those that a [`drain`](Self::drain) has met.
     #[must_use]
     pub fn rings(&self) -> Vec<RingStatus> {
         let status = |ring: &Ring| {
@@ -364,9 +192,14 @@ impl Owner {
     /// All that was lost for `cause` so far, in rings and without one.
     #[must_use]
     pub fn lost(&self, cause: LossCause) -> u64 {
-        let rings = self.rings.iter().flat_map(|ring| ring.consumer.losses());
-        let total: u64 = rings
-            .chain(self.arena.losses())
+        let inner = self.arena.0;
+        // Rings that no drain has met yet have lost something too.
+        let opened = inner.lock().opened.clone();
+        let heads = opened.iter().filter_map(|&index| inner.space.ring(index));
+        let unmet = heads.flat_map(|head| loss::read_all(&head.loss));
+        let met = self.rings.iter().flat_map(|ring| ring.consumer.losses());
+        let all = met.chain(unmet).chain(self.arena.losses());
+        let total: u64 = all
             .filter(|loss| loss.cause == cause)
             .map(|loss| loss.total)
             .sum();

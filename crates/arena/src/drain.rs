@@ -1,0 +1,137 @@
+//! Moving records from the rings into the staging area.
+
+use crate::consumer::Consumer;
+use crate::owner::{Owner, Ring, ThreadEntry};
+use crate::sync::Ordering;
+
+/// A ring that is so full before a round may need a bigger segment before the next.
+const PRESSED_PERMILLE: u32 = 250;
+
+/// What one round of draining did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Drained {
+    /// Slots that were moved into the staging area.
+    pub slots: usize,
+    /// The staging area, or the limit, was reached before the rings were empty.
+    pub is_full: bool,
+    /// The fullest ring before the round, in thousandths of its segment.
+    pub high_water_permille: u32,
+    /// Slots that waited in that ring.
+    pub high_water_slots: u64,
+    /// Slots of its segment.
+    pub high_water_of_slots: u64,
+}
+
+/// Where a round of draining has got to. A test that kills the process stops it here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DrainStep {
+    /// The records are in the staging area, which is not yet published; the rings have them still.
+    Copied,
+    /// The staging area is published; the rings have them still.
+    Published,
+    /// The rings have given them up.
+    Committed,
+}
+
+impl Owner {
+    /// Moves what the rings have ready into the staging area, until that holds `max_slots` slots or is full. The rings'
+    /// room is given back only after the copy is published, so a crash at any point loses nothing.
+    ///
+    /// Rings whose threads are gone are freed once they are empty; what they lost is in the stream by then.
+    pub fn drain(&mut self, max_slots: usize) -> Drained {
+        self.drain_hooked(max_slots, |_| {})
+    }
+
+    /// As [`drain`](Self::drain), and calls `reached` at each step.
+    pub fn drain_hooked(
+        &mut self,
+        max_slots: usize,
+        mut reached: impl FnMut(DrainStep),
+    ) -> Drained {
+        self.meet_new_rings();
+        let mut drained = Drained::default();
+        let count = self.rings.len();
+        let start = if count == 0 { 0 } else { self.first % count };
+        self.first = start;
+        for step in 0..count {
+            let index = (start + step) % count;
+            if self.staging.used_slots() >= max_slots {
+                drained.is_full |= self.rings[index].consumer.available() > 0;
+                if drained.is_full {
+                    self.first = index;
+                    break;
+                }
+                continue;
+            }
+            self.drain_ring(index, max_slots, &mut drained);
+        }
+        reached(DrainStep::Copied);
+        self.staging.publish();
+        reached(DrainStep::Published);
+        self.commit();
+        reached(DrainStep::Committed);
+        drained
+    }
+
+    fn drain_ring(&mut self, index: usize, max_slots: usize, drained: &mut Drained) {
+        let ring = &mut self.rings[index];
+        let ready = ring.consumer.available();
+        let slots = ring.consumer.segment_slots().max(1);
+        let permille = u32::try_from(ready.saturating_mul(1000) / slots).unwrap_or(u32::MAX);
+        if permille >= drained.high_water_permille {
+            drained.high_water_permille = permille;
+            drained.high_water_slots = ready;
+            drained.high_water_of_slots = slots;
+        }
+        ring.is_pressed |= permille >= PRESSED_PERMILLE;
+        if ready == 0 {
+            return;
+        }
+        drained.slots += self
+            .staging
+            .take(&mut ring.consumer, ring.thread, max_slots);
+        if ring.consumer.available() > 0 {
+            drained.is_full = true;
+        }
+    }
+
+    /// Gives the rings back what was published from the staging area.
+    fn commit(&mut self) {
+        let arena = self.arena;
+        let mut finished = Vec::new();
+        for ring in &mut self.rings {
+            ring.consumer.commit(|segment| finished.push(segment));
+        }
+        if !finished.is_empty() {
+            let mut allocator = arena.0.lock();
+            for segment in finished {
+                allocator.free_segment(&arena.0.space, segment);
+            }
+        }
+    }
+
+    fn meet_new_rings(&mut self) {
+        let inner = self.arena.0;
+        let opened = std::mem::take(&mut inner.lock().opened);
+        for index in opened {
+            let Some(head) = inner.space.ring(index) else {
+                continue;
+            };
+            let Some(consumer) = Consumer::new(&inner.space, index) else {
+                continue;
+            };
+            let thread = head.thread.load(Ordering::Relaxed);
+            self.new_threads.push(ThreadEntry {
+                ring: consumer.ring_id(),
+                thread,
+                os_thread: head.os_thread.load(Ordering::Relaxed),
+                name: head.name(),
+            });
+            self.rings.push(Ring {
+                consumer,
+                thread,
+                is_pressed: false,
+            });
+        }
+    }
+}
