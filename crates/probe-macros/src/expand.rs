@@ -1,6 +1,6 @@
 //! The function with its measurement around its body.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
@@ -41,7 +41,7 @@ impl Parse for Function {
 pub(crate) fn expand(event: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if event.is_empty() {
         let text = "which event? write `#[measure(EVENT)]` with an event of `events!`";
-        return Err(Error::new(proc_macro2::Span::call_site(), text));
+        return Err(Error::new(Span::call_site(), text));
     }
     let event: Expr = syn::parse2(event)?;
     let function: Function = syn::parse2(item)?;
@@ -92,8 +92,10 @@ fn measured_body(event: &Expr, function: &Function) -> TokenStream {
         },
         Shape::Sync => {
             let statements = &body.stmts;
+            // A name that the body cannot see.
+            let guard = Ident::new("_span", Span::mixed_site());
             quote! {
-                let __perf_span = ::perf_probe::Span::begin(#event);
+                let #guard = ::perf_probe::Span::begin(#event);
                 #(#statements)*
             }
         }
@@ -118,11 +120,12 @@ fn return_hint(output: &ReturnType) -> TokenStream {
             quote!(#returned)
         }
     };
+    let value = Ident::new("value", Span::mixed_site());
     quote! {
         #[allow(clippy::all, clippy::pedantic, clippy::nursery, unreachable_code, unused_qualifications)]
         if false {
-            let __perf_return: #returned = ::core::unreachable!();
-            return __perf_return;
+            let #value: #returned = ::core::unreachable!();
+            return #value;
         }
     }
 }
@@ -172,7 +175,7 @@ mod tests {
         );
         assert!(
             text.starts_with(
-                "#[inline]pub(crate)fnf<'a,T:Copy>(&'aself,x:T)->&'aTwhereT:'a{let__perf_span"
+                "#[inline]pub(crate)fnf<'a,T:Copy>(&'aself,x:T)->&'aTwhereT:'a{let_span"
             ),
             "{text}"
         );

@@ -12,8 +12,8 @@ use crate::registry::Descriptor;
 
 /// What a recorder does for the probes. All of it is off the hot path.
 ///
-/// No method may record through probes of the same thread: while one runs, such a record is counted as nested and
-/// dropped.
+/// No method may panic. None may record through probes of the same thread: while one runs, such a record is counted as
+/// nested and dropped.
 pub trait Backend: Send + Sync + 'static {
     /// A thread records for the first time: attach its producer to a ring. `false` if there is none left: then its
     /// records are reported by [`lost`](Self::lost), and it asks again from time to time.
@@ -26,7 +26,7 @@ pub trait Backend: Send + Sync + 'static {
     /// `count` records were lost that no ring could count: their thread has none, or no longer.
     fn lost(&self, cause: LossCause, count: u64, at: Ticks);
 
-    /// This process was forked off just now. Called in the child, in the midst of `fork`: only async-signal-safe calls
+    /// This process was forked off just now, and the recorder is the parent's. Called in the child, in the midst of `fork`: only async-signal-safe calls
     /// are allowed, and no lock. Nothing of the parent's, neither memory nor file, may be touched from here on.
     fn after_fork(&self) -> AfterFork {
         AfterFork::Off

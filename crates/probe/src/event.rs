@@ -11,6 +11,9 @@ pub const MAX_NAME_BYTES: usize = 256;
 /// Bytes of an event's unit.
 pub const MAX_UNIT_BYTES: usize = 32;
 
+/// The unit of every span.
+const SPAN_UNIT: &str = "ns";
+
 /// Something that is measured. A name with a kind and a unit, known all over the process.
 ///
 /// Cheap to copy: it points to where its id is kept. Made by [`events!`](crate::events) or by [`Event::register`].
@@ -27,10 +30,21 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// The name is empty or too long, belongs to an event of another kind or unit, or the table is full. Whoever
+    /// The name is empty or too long, belongs to an event of another kind or unit, or the table is full; or it is a span in
+    /// another unit than `ns` (which an empty one stands for). Whoever
     /// would rather record something than nothing goes on with [`Event::overflow`].
     pub fn register(name: &str, kind: Kind, unit: &str) -> Result<Self, RegisterError> {
+        let unit = if kind == Kind::Span && unit.is_empty() {
+            SPAN_UNIT
+        } else {
+            unit
+        };
         check_text(name, unit)?;
+        if kind == Kind::Span && unit != SPAN_UNIT {
+            return Err(RegisterError::SpanUnit {
+                unit: unit.to_owned(),
+            });
+        }
         registry::register(name, kind, unit).map(|cell| Self { cell })
     }
 
@@ -185,7 +199,13 @@ fn check_text(name: &str, unit: &str) -> Result<(), RegisterError> {
 /// perf_probe::events! { WRONG: timer = "WRONG"; }
 /// ```
 ///
-/// and so are a name without text and one of more than 256 bytes:
+/// and so are a unit for a span,
+///
+/// ```compile_fail
+/// perf_probe::events! { IN_SECONDS: span("s") = "IN_SECONDS"; }
+/// ```
+///
+/// a name without text and one of more than 256 bytes:
 ///
 /// ```compile_fail
 /// perf_probe::events! { EMPTY: span = ""; }
@@ -234,6 +254,9 @@ macro_rules! __event_kind {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __event_unit {
+    (span, $unit:expr) => {
+        ::core::compile_error!("a span takes no unit: it is recorded in ticks and reported in ns")
+    };
     ($kind:ident, $unit:expr) => {
         $unit
     };

@@ -51,8 +51,9 @@ extern "C" fn in_child() {
     trace::forget_parent();
     // SAFETY: `before` took both in this thread, which is the only one of the child.
     unsafe {
-        GLOBAL.held_value().forget_parent();
-        registry::forget_parent(REGISTRY.held_value());
+        let global = GLOBAL.held_value();
+        let after = registry::forget_parent(REGISTRY.held_value(), global.installed());
+        global.forget_parent(after);
         REGISTRY.unlock();
         GLOBAL.unlock();
     }

@@ -1,6 +1,7 @@
 //! Futures that are measured, and futures that belong to a trace.
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -41,9 +42,9 @@ pub fn measured_result<T, E, F: Future<Output = Result<T, E>>>(
 /// A measured future. Made by [`measured`] and `#[measure]`.
 #[must_use = "a future does nothing, and measures nothing, unless it is polled"]
 pub struct Measured<F: Future> {
-    // Before the future: when both are dropped, the span ends before the future's own clean-up begins.
-    span: AsyncSpan<F::Output>,
     future: F,
+    // After the future: when both are dropped, the spans inside end before this one.
+    span: AsyncSpan<F::Output>,
 }
 
 /// Where a measured future is between its first poll and its end.
@@ -121,7 +122,7 @@ pub trait InTraceExt: Future + Sized {
     fn in_trace(self, trace: TraceId) -> InTrace<Self> {
         InTrace {
             trace,
-            future: self,
+            future: ManuallyDrop::new(self),
         }
     }
 }
@@ -131,12 +132,12 @@ impl<F: Future> InTraceExt for F {}
 /// A future within a trace. Made by [`in_trace`](InTraceExt::in_trace).
 ///
 /// The trace is entered for each poll and left after it; a trace that the future enters itself and does not leave ends
-/// with the poll.
+/// with the poll. What the future does when it is dropped belongs to the trace too.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
 pub struct InTrace<F> {
     trace: TraceId,
-    future: F,
+    future: ManuallyDrop<F>,
 }
 
 impl<F: Future> Future for InTrace<F> {
@@ -144,8 +145,16 @@ impl<F: Future> Future for InTrace<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let _trace = trace::enter(self.trace);
-        // SAFETY: `future` is pinned with `self`: it is never moved out, and `InTrace` has no `Drop`.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        // SAFETY: `future` is pinned with `self`: it is never moved out, and `drop` drops it where it is.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut *this.future) };
         future.poll(context)
+    }
+}
+
+impl<F> Drop for InTrace<F> {
+    fn drop(&mut self) {
+        let _trace = trace::enter(self.trace);
+        // SAFETY: this is the only place that drops it, and nothing uses it afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.future) };
     }
 }

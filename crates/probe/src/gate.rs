@@ -77,12 +77,19 @@ impl Global {
         GATE.store(if open { self.turn } else { CLOSED }, Ordering::Release);
     }
 
+    /// The serial number of the installed recorder.
+    pub(crate) fn installed(&self) -> Option<u32> {
+        match &self.state {
+            State::Installed(handle) | State::Follow(handle) => Some(handle.serial()),
+            State::Never | State::Stopped => None,
+        }
+    }
+
     /// In the child, within `fork`: the parent's recorder is forgotten, not dropped.
-    pub(crate) fn forget_parent(&mut self) {
+    pub(crate) fn forget_parent(&mut self, after: AfterFork) {
         self.scopes = 0;
         self.state = match std::mem::replace(&mut self.state, State::Never) {
-            State::Installed(handle) | State::Follow(handle) => match handle.backend().after_fork()
-            {
+            State::Installed(handle) | State::Follow(handle) => match after {
                 AfterFork::Follow => State::Follow(handle),
                 AfterFork::Off => {
                     std::mem::forget(handle);

@@ -3,10 +3,11 @@
 //! One lock guards it. It is taken when an event or a thread is first seen, never on the hot path.
 
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use crate::backend::{Handle, Inner};
+use crate::backend::{AfterFork, Handle, Inner};
 use crate::cold_lock::ColdLock;
 use crate::event::EventCell;
 use crate::ids::{EventId, Kind};
@@ -32,6 +33,12 @@ pub enum RegisterError {
     UnitTooLong {
         /// Its length.
         bytes: usize,
+    },
+    /// Spans are measured in `ns`.
+    #[error("a span is measured in ns, not in {unit:?}")]
+    SpanUnit {
+        /// The unit that was asked for.
+        unit: String,
     },
     /// The name belongs to an event of another kind or unit.
     #[error("the event {name:?} is already a {kind} in {unit:?}")]
@@ -201,10 +208,22 @@ impl Registry {
     }
 }
 
-/// In the child, within `fork`: the parent's recorders hear of nothing that happens here. The list is leaked, since
-/// freeing memory is not allowed there.
-pub(crate) fn forget_parent(registry: &mut Registry) {
-    std::mem::forget(std::mem::take(&mut registry.listeners));
+/// In the child, within `fork`: every recorder of the parent is told, and hears of nothing that happens here. Gives the
+/// answer of the one with the serial number `installed`.
+///
+/// The list is leaked, since freeing memory is not allowed there.
+pub(crate) fn forget_parent(registry: &mut Registry, installed: Option<u32>) -> AfterFork {
+    let mut answer = AfterFork::Off;
+    let listeners = ManuallyDrop::new(std::mem::take(&mut registry.listeners));
+    for listener in listeners.iter() {
+        if let Some(handle) = listener.handle.upgrade().map(ManuallyDrop::new) {
+            let after = handle.backend().after_fork();
+            if Some(listener.serial) == installed {
+                answer = after;
+            }
+        }
+    }
+    answer
 }
 
 /// The open recorder with this serial number.

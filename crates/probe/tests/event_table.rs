@@ -78,6 +78,17 @@ fn bad_names_are_refused() {
         Err(RegisterError::NameTooLong { bytes: 1 << 20 })
     );
     assert!(register(&long[..MAX_NAME_BYTES]).is_ok());
+    let in_seconds = Event::register("IN SECONDS", Kind::Span, "s");
+    assert_eq!(
+        in_seconds,
+        Err(RegisterError::SpanUnit {
+            unit: "s".to_owned()
+        })
+    );
+    assert_eq!(
+        Event::register("A SPAN", Kind::Span, "").map(Event::unit),
+        Ok("ns")
+    );
     for hostile in ["<script>", "\u{1b}[2J", "a\nb", "nul\0", "\u{202e}"] {
         assert_eq!(register(hostile).map(Event::name), Ok(hostile));
     }

@@ -99,6 +99,12 @@ fn a_future_dropped_midway_is_cancelled() {
         drop(measured(WORK, async {}));
     });
     assert_eq!(recording.outcomes(), [Outcome::Cancelled; 2]);
+    let names: Vec<_> = recording
+        .spans()
+        .into_iter()
+        .map(|span| span.event)
+        .collect();
+    assert_eq!(names, ["PART", "WORK"], "the inner span ends first");
     assert_eq!(recording.open_spans(), []);
 }
 

@@ -216,6 +216,28 @@ fn a_future_carries_its_trace_between_threads() {
 }
 
 #[test]
+fn a_dropped_futures_cleanup_belongs_to_its_trace() {
+    struct StepAtEnd;
+    impl Drop for StepAtEnd {
+        fn drop(&mut self) {
+            step();
+        }
+    }
+    let recording = Recording::new();
+    scope(recording.handle(), || {
+        let work = async {
+            let _at_end = StepAtEnd;
+            std::future::pending::<()>().await;
+        };
+        let mut work = Box::pin(work.in_trace(ONE));
+        assert!(common::poll_once(work.as_mut()).is_pending());
+        drop(work);
+        assert_eq!(trace::current(), TraceId::NONE);
+    });
+    assert_eq!(traces_of(&recording), [1]);
+}
+
+#[test]
 fn a_panicking_poll_leaves_the_trace() {
     let work = async { panic!("as planned") }.in_trace(ONE);
     assert!(std::panic::catch_unwind(|| block_on(work)).is_err());
