@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use perf_format::FormatError;
+
 /// Why an analysis cannot go on. Prints as one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {kind}", path.display())]
@@ -24,6 +26,9 @@ pub enum ErrorKind {
     /// A directory that holds no capture.
     #[error("holds no capture: expected files named *.bin; record one, or name the file")]
     NoCaptures,
+    /// A pipe, a device, a socket.
+    #[error("is not a regular file; give a file that perf-recorder wrote")]
+    NotAFile,
     /// A glob that cannot be parsed, of a file or of an event.
     #[error("not a usable pattern: {0}; quote special characters as [*]")]
     BadPattern(String),
@@ -32,12 +37,9 @@ pub enum ErrorKind {
     Io(#[source] io::Error),
     /// Nothing in it.
     #[error(
-        "is empty: expected a capture of at least {expected} bytes, got 0; the recorder had not started writing, see `perf-analyze recover`"
+        "is empty: expected a capture, got 0 bytes; was the recorder stopped before it wrote anything? See `perf-analyze recover`"
     )]
-    Empty {
-        /// The least that a capture has.
-        expected: u64,
-    },
+    Empty,
     /// Not a capture at all.
     #[error(
         "is not a capture: offset 0: expected {expected}, got {got}; give a file that perf-recorder wrote"
@@ -58,18 +60,12 @@ pub enum ErrorKind {
         /// The file's.
         got: u16,
     },
-    /// The header cannot be trusted, or with `strict` anything at all.
-    #[error("offset {offset}: expected {expected}, got {got}; try `perf-analyze {remedy}`")]
-    Damaged {
-        /// Bytes from the start of the file.
-        offset: u64,
-        /// What should stand there.
-        expected: String,
-        /// What stands there.
-        got: String,
-        /// `verify FILE` or `recover FILE -o OUT`.
-        remedy: String,
-    },
+    /// Nothing can be trusted, or with `strict` not everything.
+    #[error("{}; {}", .0, .0.remedy())]
+    Damaged(#[source] FormatError),
+    /// With `strict`: not everything can be read.
+    #[error("{0}; `perf-analyze verify` locates the damage")]
+    Incomplete(String),
     /// The file shrank while it was being read.
     #[error(
         "offset {offset}: the file was cut short while it was read: expected {expected} more bytes, got {got}; run again on a file that nobody truncates"

@@ -15,10 +15,12 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+mod cover;
 mod error;
 pub mod info;
 pub mod options;
 pub mod report;
+mod threads;
 pub mod value;
 pub mod verify;
 mod warning;

@@ -1,31 +1,39 @@
 //! How long things took: the integrity of each capture first, then a row for every event and outcome.
+//!
+//! The way of an answer: [`survey`] reads the heads of all chunks; [`plan`] decides which rollups and which chunks
+//! to read; [`pass`] reads them on all cores into [`cells`]; [`stats`] turns cells into rows.
 
+mod bins;
+mod cells;
+mod exact;
+mod integrity;
+mod pass;
+mod plan;
 mod result;
+pub(crate) mod rows;
+mod run;
+mod scan;
+mod select;
+mod slots;
+mod spread;
+mod stats;
+pub(crate) mod survey;
+mod table;
+mod timeline;
+mod window;
+mod worker;
 
 pub use result::*;
 
 use crate::capture::CaptureSet;
 use crate::error::Error;
 use crate::options::ReportOptions;
+use crate::threads::with_threads;
 
 /// Reports on the records of `set` that `options` selects.
 ///
 /// # Errors
 /// A file cut short while it is read; with `strict`, any damage; a bad event pattern; too many slots.
 pub fn report(set: &CaptureSet, options: &ReportOptions) -> Result<Report, Error> {
-    let estimator = if options.exact {
-        Estimator::Exact
-    } else {
-        Estimator::Hdr3
-    };
-    Ok(Report {
-        schema: SCHEMA,
-        captures: Vec::new(),
-        estimator,
-        source: Source::default(),
-        selected: None,
-        events: Vec::new(),
-        slots: options.every_ns.map(|_| Vec::new()),
-        warnings: set.warnings().to_vec(),
-    })
+    with_threads(options.threads, || run::Run::new(set, options)?.report())
 }

@@ -160,9 +160,11 @@ pub struct ClockSummary {
 /// What recording cost. Absent: the recorder did not say.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct RecorderCost {
-    /// Drainer CPU time by record, in ns.
+    /// What one record costs the application, in ns, as measured when the recorder started.
     pub ns_per_record: Option<f64>,
-    /// Drainer CPU time by wall time: 0.01 is 1 % of a core.
+    /// Processor time of the recorder's threads by record, in ns.
+    pub drainer_ns_per_record: Option<f64>,
+    /// Processor time of the recorder's threads by wall time: 0.01 is 1 % of a core.
     pub drainer_cpu_fraction: Option<f64>,
     /// The longest a record waited for the drainer, in ns.
     pub max_drain_lag_ns: Option<u64>,
@@ -184,6 +186,19 @@ pub enum EventKind {
     Observation,
 }
 
+impl EventKind {
+    /// `None` for a kind that this version does not know.
+    pub(crate) fn of_format(kind: perf_format::EventKind) -> Option<Self> {
+        Some(match kind {
+            perf_format::EventKind::SPAN => Self::Span,
+            perf_format::EventKind::COUNTER => Self::Counter,
+            perf_format::EventKind::GAUGE => Self::Gauge,
+            perf_format::EventKind::OBSERVATION => Self::Observation,
+            _ => return None,
+        })
+    }
+}
+
 /// How a span ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -196,6 +211,17 @@ pub enum Outcome {
     Cancelled,
     /// By a panic.
     Panicked,
+}
+
+impl From<perf_format::Outcome> for Outcome {
+    fn from(outcome: perf_format::Outcome) -> Self {
+        match outcome {
+            perf_format::Outcome::Ok => Self::Ok,
+            perf_format::Outcome::Error => Self::Error,
+            perf_format::Outcome::Cancelled => Self::Cancelled,
+            perf_format::Outcome::Panicked => Self::Panicked,
+        }
+    }
 }
 
 /// One event and outcome over one selection.

@@ -1,0 +1,153 @@
+//! Reading bytes of a file that may change while it is read.
+//!
+//! Captures are read with `pread` into a reused buffer, never through a mapping. A mapping of a file
+//! that somebody cuts short dies by SIGBUS on the next touch, and no check beforehand can close that gap;
+//! `pread` just returns fewer bytes, which becomes one clear error. It also keeps memory flat without
+//! advice to the kernel. What it costs is measured in `examples/scan_speed.rs`.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use perf_format::ReadAt;
+
+use super::find::io_error;
+use crate::error::{Error, ErrorKind};
+
+/// An open file and the length that it had when it was opened. A file that grows is read up to that
+/// length: a consistent prefix.
+#[derive(Debug)]
+pub(crate) struct SourceFile {
+    path: PathBuf,
+    file: File,
+    len: u64,
+}
+
+impl SourceFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|error| io_error(path, error))?;
+        let meta: Metadata = file.metadata().map_err(|error| io_error(path, error))?;
+        match meta.is_file() {
+            true => Ok(Self {
+                path: path.to_owned(),
+                file,
+                len: meta.len(),
+            }),
+            false => Err(Error::new(path, ErrorKind::NotAFile)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes when it was opened.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Reads exactly `len` bytes into `buffer`, whose former content is dropped.
+    pub(crate) fn read_exact_at(
+        &self,
+        offset: u64,
+        len: usize,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        // Not cleared first: bytes that are overwritten anyway need no zeroes.
+        if buffer.len() < len {
+            buffer.resize(len, 0);
+        }
+        buffer.truncate(len);
+        self.read_into(offset, buffer)
+    }
+
+    /// Fills `place`.
+    pub(crate) fn read_into(&self, offset: u64, place: &mut [u8]) -> Result<(), Error> {
+        let got =
+            read_up_to(&self.file, offset, place).map_err(|error| io_error(&self.path, error))?;
+        let (expected, got) = (place.len() as u64, got as u64);
+        match got < expected {
+            true => Err(Error::new(
+                &self.path,
+                ErrorKind::CutShort {
+                    offset,
+                    expected,
+                    got,
+                },
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Reads until `buffer` is full or the file ends; how many bytes came.
+fn read_up_to(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The length stays what it was when the file was opened, so that a growing file gives one index.
+impl ReadAt for SourceFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len)
+    }
+
+    fn bytes_at<'a>(
+        &'a self,
+        offset: u64,
+        len: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> io::Result<&'a [u8]> {
+        let present = self.len.saturating_sub(offset).min(len as u64) as usize;
+        if buffer.len() < present {
+            buffer.resize(present, 0);
+        }
+        let filled = read_up_to(&self.file, offset, &mut buffer[..present])?;
+        Ok(&buffer[..filled])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_cut_short_while_open_is_one_clear_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.bin");
+        std::fs::write(&path, vec![7; 1000]).unwrap();
+        let source = SourceFile::open(&path).unwrap();
+        let mut buffer = Vec::new();
+        source.read_exact_at(900, 100, &mut buffer).unwrap();
+        assert_eq!(buffer, vec![7; 100]);
+
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(950)
+            .unwrap();
+        let error = source.read_exact_at(900, 100, &mut buffer).unwrap_err();
+        assert!(
+            matches!(
+                error.kind,
+                ErrorKind::CutShort {
+                    offset: 900,
+                    expected: 100,
+                    got: 50
+                }
+            ),
+            "{error}"
+        );
+        assert!(error.to_string().contains("cut short"));
+    }
+}

@@ -1,0 +1,407 @@
+//! One report from beginning to end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use glob::Pattern;
+use rayon::prelude::*;
+
+use super::cells::Cells;
+use super::exact::find_exact;
+use super::integrity;
+use super::pass::{Outcome, Pass};
+use super::plan::{Planner, Unit};
+use super::result::{Estimator, EventKind, EventStats, Report, SCHEMA, Selected, Slot, Source};
+use super::rows::Naming;
+use super::slots;
+use super::spread::Domain;
+use super::stats::Rows;
+use super::survey::Survey;
+use super::timeline::Timeline;
+use super::window::{Lifetime, Stretches};
+use super::worker::Task;
+use crate::capture::{Capture, CaptureSet};
+use crate::error::{Error, ErrorKind};
+use crate::options::{GroupBy, ReportOptions};
+use crate::value::UnixNs;
+use crate::warning::{Warning, WarningKind};
+
+/// Everything that is known before any record is read.
+pub(crate) struct Run<'a> {
+    set: &'a CaptureSet,
+    pub(super) options: &'a ReportOptions,
+    pub(super) captures: Vec<&'a Capture>,
+    pub(super) surveys: Vec<Survey>,
+    lifetimes: Vec<Option<Lifetime>>,
+    /// By capture: what is selected, without slots.
+    pub(super) timelines: Vec<Timeline>,
+    pub(super) stretches: Stretches,
+    naming: Naming<'a>,
+    domain: Domain,
+    in_ns: bool,
+    /// Different tick rates among the captures.
+    scales: usize,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(set: &'a CaptureSet, options: &'a ReportOptions) -> Result<Self, Error> {
+        let captures: Vec<&Capture> = set.captures().iter().collect();
+        let patterns = options.events.iter().map(|pattern| {
+            let bad = |error: glob::PatternError| ErrorKind::BadPattern(error.to_string());
+            Pattern::new(pattern).map_err(|error| Error::new(Path::new(pattern), bad(error)))
+        });
+        let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
+        let surveys: Vec<_> = captures
+            .par_iter()
+            .map(|capture| Survey::of(capture))
+            .collect();
+        let surveys = surveys.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let lifetimes: Vec<_> = captures
+            .iter()
+            .zip(&surveys)
+            .map(|(capture, survey)| Lifetime::of(capture, survey))
+            .collect();
+        let everything = Timeline {
+            since: None,
+            until: None,
+            every: None,
+        };
+        let timelines: Vec<_> = lifetimes
+            .iter()
+            .map(|lifetime| lifetime.map_or(everything, |life| life.timeline(options)))
+            .collect();
+        let groups: Vec<_> = captures
+            .iter()
+            .map(|capture| group(capture, options.by.as_ref()))
+            .collect();
+        let mut stretches = Stretches::default();
+        for ((lifetime, timeline), group) in lifetimes.iter().zip(&timelines).zip(&groups) {
+            if let Some(lifetime) = lifetime {
+                stretches.push(group.clone(), *lifetime, timeline);
+            }
+        }
+        let scales = scales(&captures, &surveys);
+        let one = scales
+            .iter()
+            .map(|scale| scale.to_bits())
+            .collect::<BTreeSet<_>>()
+            .len()
+            < 2;
+        let in_ns = options.exact && !one;
+        let domain = if in_ns {
+            Domain::Ns
+        } else {
+            Domain::of(&scales)
+        };
+        let events = captures.iter().map(|capture| &capture.events).collect();
+        let naming = Naming {
+            events,
+            groups,
+            patterns,
+        };
+        let scales = scales.len();
+        Ok(Self {
+            set,
+            options,
+            captures,
+            surveys,
+            lifetimes,
+            timelines,
+            stretches,
+            naming,
+            domain,
+            in_ns,
+            scales,
+        })
+    }
+
+    pub(super) fn report(&self) -> Result<Report, Error> {
+        let (mut events, outcome) = self.rows(&self.timelines, &self.covered())?;
+        self.add_open_spans(&mut events);
+        let slots = match self.options.every_ns {
+            Some(every_ns) => Some(slots::slots(self, every_ns)?),
+            None => None,
+        };
+        let captures: Vec<_> = (self.captures.iter().zip(&self.surveys).zip(&self.lifetimes))
+            .map(|((capture, survey), lifetime)| integrity::summary(capture, survey, *lifetime))
+            .collect();
+        let mut warnings = self.set.warnings().to_vec();
+        for (((capture, summary), survey), timeline) in self
+            .captures
+            .iter()
+            .zip(&captures)
+            .zip(&self.surveys)
+            .zip(&self.timelines)
+        {
+            warnings.extend(integrity::warnings(capture, summary, survey, timeline));
+        }
+        let source = Source {
+            from_rollups: outcome.from_rollups,
+            scanned: outcome.scanned,
+        };
+        warnings.extend(outcome.warnings);
+        warnings.extend(self.overall_warnings(&events));
+        Ok(Report {
+            schema: SCHEMA,
+            captures,
+            estimator: if self.options.exact {
+                Estimator::Exact
+            } else {
+                Estimator::Hdr3
+            },
+            source,
+            selected: self.selected(),
+            events,
+            slots,
+            warnings,
+        })
+    }
+
+    /// Reads what `timelines` select, one timeline a capture without slots, into rows.
+    fn rows(
+        &self,
+        timelines: &[Timeline],
+        covered_ns: &BTreeMap<Option<String>, u64>,
+    ) -> Result<(Vec<EventStats>, Outcome), Error> {
+        let cells = self.new_cells();
+        let outcome = self.fill(timelines, &cells)?;
+        let rows = Rows {
+            percentiles: &self.options.percentiles,
+            covered_ns: covered_ns.clone(),
+        };
+        Ok((
+            cells
+                .sorted()
+                .iter()
+                .filter_map(|cell| rows.row(cell))
+                .collect(),
+            outcome,
+        ))
+    }
+
+    /// Reads what `timelines` select, one timeline a capture, into cells.
+    pub(super) fn fill(&self, timelines: &[Timeline], cells: &Cells) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::default();
+        let mut units: Vec<Unit> = Vec::new();
+        for (number, timeline) in timelines.iter().enumerate() {
+            let (mine, warnings) = self.planner(number, *timeline).units();
+            units.extend(mine);
+            outcome.warnings.extend(warnings);
+        }
+        let pass = Pass {
+            captures: &self.captures,
+            naming: &self.naming,
+            cells,
+            in_ns: self.in_ns,
+            strict: self.options.strict,
+        };
+        outcome.add(pass.run(Task::Count, &units)?);
+        if self.options.exact {
+            find_exact(&pass, &units, &self.options.percentiles)?;
+        }
+        self.refuse(&outcome.warnings)?;
+        Ok(outcome)
+    }
+
+    pub(super) fn new_cells(&self) -> Cells {
+        Cells::new(self.domain)
+    }
+
+    pub(super) fn planner(&self, number: usize, timeline: Timeline) -> Planner<'_> {
+        // Exact percentiles need every value, and their ranks must be of the same records.
+        let use_rollups = !self.options.scan && !self.options.exact;
+        let (capture, survey) = (self.captures[number], &self.surveys[number]);
+        Planner {
+            number,
+            capture,
+            survey,
+            timeline,
+            use_rollups,
+        }
+    }
+
+    /// With `strict`, the first damage is an error.
+    fn refuse(&self, warnings: &[Warning]) -> Result<(), Error> {
+        let Some(damage) = warnings
+            .iter()
+            .find(|warning| self.options.strict && warning.kind.is_damage())
+        else {
+            return Ok(());
+        };
+        let path = damage.capture.clone().unwrap_or_default();
+        Err(Error::new(
+            Path::new(&path),
+            ErrorKind::Incomplete(damage.message()),
+        ))
+    }
+
+    fn covered(&self) -> BTreeMap<Option<String>, u64> {
+        self.stretches.covered_by_group(i64::MIN, i64::MAX)
+    }
+
+    fn selected(&self) -> Option<Selected> {
+        let (from, to) = self.stretches.bounds()?;
+        let covered_ns = self.stretches.covered_within(i64::MIN, i64::MAX);
+        Some(Selected {
+            start_unix_ns: UnixNs(from),
+            end_unix_ns: UnixNs(to),
+            covered_ns,
+        })
+    }
+
+    pub(super) fn rows_of_slot(
+        &self,
+        cells: &[std::sync::Arc<super::cells::Cell>],
+        from: i64,
+        to: i64,
+    ) -> Slot {
+        let covered_ns = self.stretches.covered_by_group(from, to);
+        let rows = Rows {
+            percentiles: &self.options.percentiles,
+            covered_ns,
+        };
+        Slot {
+            start_unix_ns: UnixNs(from),
+            end_unix_ns: UnixNs(to),
+            covered_ns: self.stretches.covered_within(from, to),
+            lost: 0,
+            events: cells.iter().filter_map(|cell| rows.row(cell)).collect(),
+        }
+    }
+
+    /// Notes on the first row of each group's event how many of its spans had not ended.
+    fn add_open_spans(&self, events: &mut [EventStats]) {
+        let mut open: BTreeMap<(Option<String>, String), u64> = BTreeMap::new();
+        for (capture, group) in self.captures.iter().zip(&self.naming.groups) {
+            for (event, count) in integrity::open_by_event(capture) {
+                *open.entry((group.clone(), event)).or_default() += count;
+            }
+        }
+        for row in events.iter_mut().filter(|row| row.kind == EventKind::Span) {
+            row.open = open.remove(&(row.group.clone(), row.event.clone()));
+        }
+    }
+
+    /// What concerns no capture alone.
+    fn overall_warnings(&self, events: &[EventStats]) -> Vec<Warning> {
+        let mut kinds = Vec::new();
+        if self.domain == Domain::Ns && !self.options.exact {
+            kinds.push(WarningKind::Rebinned {
+                scales: self.scales as u64,
+            });
+        }
+        let mut units: BTreeMap<(&Option<String>, &str), BTreeSet<(EventKind, &str)>> =
+            BTreeMap::new();
+        for row in events {
+            units
+                .entry((&row.group, &row.event))
+                .or_default()
+                .insert((row.kind, &row.unit));
+        }
+        let differing: BTreeSet<&str> = units
+            .iter()
+            .filter(|(_, units)| units.len() > 1)
+            .map(|((_, event), _)| *event)
+            .collect();
+        kinds.extend(
+            differing
+                .into_iter()
+                .map(|event| WarningKind::UnitMismatch {
+                    event: event.to_owned(),
+                }),
+        );
+        kinds.extend(self.unknown_events());
+        kinds.extend(few_samples(events));
+        let beyond = events
+            .iter()
+            .filter(|row| row.max.is_some_and(|max| max >= i128::from(u64::MAX)));
+        match beyond.filter(|row| row.kind == EventKind::Span).count() as u64 {
+            0 => {}
+            rows => kinds.push(WarningKind::Saturated { rows }),
+        }
+        let all_names = || {
+            self.captures
+                .iter()
+                .flat_map(|capture| capture.events.values())
+        };
+        for pattern in &self.naming.patterns {
+            let matches = |name: &str| pattern.matches(name);
+            if !all_names().any(|named| matches(&named.name))
+                && !events.iter().any(|row| matches(&row.event))
+            {
+                kinds.push(WarningKind::NoEventMatches {
+                    pattern: pattern.as_str().to_owned(),
+                });
+            }
+        }
+        let records: u64 = self.surveys.iter().map(|survey| survey.records).sum();
+        if events.is_empty() && records > 0 && self.timelines.iter().any(Timeline::is_bounded) {
+            kinds.push(WarningKind::NothingSelected);
+        }
+        kinds
+            .into_iter()
+            .map(|kind| Warning {
+                capture: None,
+                kind,
+            })
+            .collect()
+    }
+
+    fn unknown_events(&self) -> Option<WarningKind> {
+        let mut unknown = (0, 0);
+        for (capture, survey) in self.captures.iter().zip(&self.surveys) {
+            let unnamed = survey
+                .reported_by_event
+                .iter()
+                .filter(|(event, _)| !capture.events.contains_key(event));
+            for (_, records) in unnamed {
+                unknown = (unknown.0 + 1, unknown.1 + records);
+            }
+        }
+        let (ids, records) = unknown;
+        (ids > 0).then_some(WarningKind::UnknownEvents { ids, records })
+    }
+}
+
+/// The group of a capture.
+fn group(capture: &Capture, by: Option<&GroupBy>) -> Option<String> {
+    match by? {
+        GroupBy::Capture => Some(capture.path().to_owned()),
+        GroupBy::Label(key) => {
+            let mut labels = capture
+                .header()
+                .into_iter()
+                .flat_map(|header| &header.labels);
+            let label = labels.find(|label| label.key == *key);
+            Some(label.map(|label| label.value.clone()).unwrap_or_default())
+        }
+    }
+}
+
+/// The different tick rates of segments that hold records, in ns a tick, in the order of captures.
+fn scales(captures: &[&Capture], surveys: &[Survey]) -> Vec<f64> {
+    let mut scales: Vec<f64> = Vec::new();
+    for (capture, survey) in captures.iter().zip(surveys) {
+        for segment in survey.ends.keys() {
+            let scale = capture.clock.ns_per_tick(*segment);
+            if !scales.contains(&scale) {
+                scales.push(scale);
+            }
+        }
+    }
+    scales
+}
+
+fn few_samples(events: &[EventStats]) -> Option<WarningKind> {
+    let mut weak = events.iter().filter(|row| !row.weak_percentiles.is_empty());
+    let first = weak.next()?;
+    // The least demanding of them: what even a look at the row's low percentiles should know.
+    let percentile = *first.weak_percentiles.iter().min()?;
+    Some(WarningKind::FewSamples {
+        event: first.event.clone(),
+        rows: 1 + weak.count() as u64,
+        percentile,
+        count: first.count,
+        needed: percentile.samples_needed(),
+    })
+}

@@ -1,0 +1,84 @@
+//! A plain array of 32-bit counts in the layout of the bins: the innermost loop of a scan.
+
+use perf_format::bins;
+
+use super::bins::SparseBins;
+use super::spread::Spread;
+
+/// More than [`bins::COUNT`], and a power of two, so that the index needs no check.
+const LEN: usize = 1 << 16;
+const _: () = assert!(bins::COUNT <= LEN);
+
+/// Counts of one cell in one worker. A zeroed allocation of this size is not resident until it is touched: a
+/// table takes as many 4 KiB pages as its values have octaves.
+#[derive(Debug)]
+pub(crate) struct Table {
+    counts: Vec<u32>,
+    count: u64,
+    sum: u128,
+    min: u64,
+    max: u64,
+}
+
+impl Table {
+    /// Bytes of one table when every page is touched.
+    pub(crate) const BYTES: usize = LEN * 4;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            counts: vec![0; LEN],
+            count: 0,
+            sum: 0,
+            min: u64::MAX,
+            max: 0,
+        }
+    }
+
+    /// True when its 32-bit counts must be taken before `more` values come.
+    pub(crate) fn is_full(&self, more: usize) -> bool {
+        self.count + more as u64 > u64::from(u32::MAX)
+    }
+
+    pub(crate) fn record_all(&mut self, values: &[u64]) {
+        let Some(counts) = self.counts.first_chunk_mut::<LEN>() else {
+            return;
+        };
+        let (mut min, mut max) = (self.min, self.max);
+        for block in values.chunks(BLOCK) {
+            let (mut low, mut carries) = (0_u64, 0_u64);
+            for value in block {
+                counts[bins::index(*value) % LEN] += 1;
+                min = min.min(*value);
+                max = max.max(*value);
+                let (sum, carry) = low.overflowing_add(*value);
+                low = sum;
+                carries += u64::from(carry);
+            }
+            self.sum += (u128::from(carries) << 64) | u128::from(low);
+        }
+        (self.min, self.max) = (min, max);
+        self.count += values.len() as u64;
+    }
+
+    /// Adds its counts to `spread`, and empties it.
+    pub(crate) fn flush(&mut self, spread: &mut Spread) {
+        if self.count == 0 {
+            return;
+        }
+        spread.add_totals(self.count, self.sum, self.min, self.max);
+        let (first, last) = (bins::index(self.min), bins::index(self.max));
+        add_and_clear(&mut self.counts[first..=last], first, &mut spread.bins);
+        (self.count, self.sum, self.min, self.max) = (0, 0, u64::MAX, 0);
+    }
+}
+
+/// Values that are summed without looking back.
+const BLOCK: usize = 1024;
+
+fn add_and_clear(counts: &mut [u32], first: usize, bins: &mut SparseBins) {
+    let used = counts
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, count)| **count > 0);
+    bins.add_all(used.map(|(at, count)| (first + at, u64::from(std::mem::take(count)))));
+}
