@@ -23,7 +23,9 @@ pub(crate) struct Books {
     before: Totals,
     last_round: Option<Duration>,
     lag_max: Duration,
+    /// The fullest ring: how full, and how large.
     fullest_permille: u32,
+    fullest_slots: u64,
     ring_slots: u64,
     spool_high_bytes: u64,
     pub(crate) ns_per_record: f64,
@@ -40,6 +42,7 @@ impl Books {
             last_round: None,
             lag_max: Duration::ZERO,
             fullest_permille: 0,
+            fullest_slots: 0,
             ring_slots,
             spool_high_bytes: 0,
             ns_per_record: 0.0,
@@ -60,7 +63,11 @@ impl Books {
     }
 
     pub(crate) fn drained(&mut self, drained: &Drained) {
-        self.fullest_permille = self.fullest_permille.max(drained.high_water_permille);
+        if drained.high_water_permille > self.fullest_permille {
+            self.fullest_permille = drained.high_water_permille;
+            self.fullest_slots = drained.high_water_slots;
+            self.ring_slots = drained.high_water_of_slots;
+        }
     }
 
     pub(crate) fn spooled(&mut self, used_bytes: u64) {
@@ -76,7 +83,7 @@ impl Books {
     pub(crate) fn close(&mut self, now: Duration, totals: Totals) -> SelfCost {
         self.next = now + self.interval;
         let before = std::mem::replace(&mut self.before, totals);
-        let fullest = u64::from(std::mem::take(&mut self.fullest_permille));
+        self.fullest_permille = 0;
         self.last = SelfCost {
             from_ticks: before.ticks,
             to_ticks: totals.ticks,
@@ -86,7 +93,7 @@ impl Books {
             writer_cpu_ns: totals.writer_cpu_ns.saturating_sub(before.writer_cpu_ns),
             drain_lag_max_ns: u64::try_from(std::mem::take(&mut self.lag_max).as_nanos())
                 .unwrap_or(u64::MAX),
-            ring_high_water_slots: (fullest * self.ring_slots).div_ceil(1_000),
+            ring_high_water_slots: std::mem::take(&mut self.fullest_slots),
             ring_slots: self.ring_slots,
             spool_high_water_bytes: std::mem::take(&mut self.spool_high_bytes),
             ns_per_record: self.ns_per_record,

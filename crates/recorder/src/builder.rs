@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) sync: SyncPolicy,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
+    pub(crate) salvage: bool,
     pub(crate) hook: Option<Hook>,
     pub(crate) read_anchor: fn() -> Anchor,
 }
@@ -58,6 +59,7 @@ impl Default for Builder {
             sync: SyncPolicy::default(),
             fork: ForkPolicy::default(),
             install: true,
+            salvage: true,
             hook: None,
             read_anchor: crate::anchors::read,
         };
@@ -158,6 +160,13 @@ impl Builder {
     /// disturb each other.
     pub fn scoped(mut self) -> Self {
         self.settings.install = false;
+        self
+    }
+
+    /// Whether to save, before recording begins, what dead processes of the same user have left in shared memory: by
+    /// default yes. See [`salvage`](crate::salvage).
+    pub fn salvage(mut self, salvage: bool) -> Self {
+        self.settings.salvage = salvage;
         self
     }
 

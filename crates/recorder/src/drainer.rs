@@ -147,6 +147,19 @@ impl Drainer {
         )
     }
 
+    /// Drains what is left, and writes what only the end can tell: open spans, the last rollup, the clean close. True
+    /// when `sink` has it all; until then to be called again.
+    pub fn finish(&mut self, sink: &mut impl Sink) -> bool {
+        let now = self.now();
+        self.finish_at(
+            now,
+            &mut SinkOutlet {
+                sink: SinkRef(sink),
+                bytes: 0,
+            },
+        )
+    }
+
     pub(crate) fn now(&self) -> Moment {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -182,8 +195,12 @@ impl Drainer {
             if round.is_blocked {
                 return round;
             }
-            let drained = self.owner.drain(self.max_slots);
-            self.told(Handoff::Staged);
+            let hook = self.hook;
+            let drained = self.owner.drain_hooked(self.max_slots, |step| {
+                if let Some(hook) = hook {
+                    hook(step.into());
+                }
+            });
             self.books.drained(&drained);
             round.slots += drained.slots as u64;
             round.fullest = round

@@ -1,5 +1,7 @@
 //! The moments at which a record changes hands. Only tests install a hook: they kill the process exactly there.
 
+use perf_arena::DrainStep;
+
 /// A place between two steps of the way from the ring to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
@@ -37,6 +39,16 @@ impl Handoff {
         Self::Written,
         Self::SpoolFreed,
     ];
+}
+
+impl From<DrainStep> for Handoff {
+    fn from(step: DrainStep) -> Self {
+        match step {
+            DrainStep::Copied => Self::Copied,
+            DrainStep::Published => Self::Staged,
+            DrainStep::Committed => Self::RingFreed,
+        }
+    }
 }
 
 /// What a test runs at each hand-off.

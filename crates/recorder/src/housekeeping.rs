@@ -163,7 +163,7 @@ impl Drainer {
 
     /// One step towards the end: drains what is left, then writes what only the end can tell. True when the sink has it
     /// all; until then to be called again.
-    pub(crate) fn finish(&mut self, now: Moment, outlet: &mut dyn Outlet) -> bool {
+    pub(crate) fn finish_at(&mut self, now: Moment, outlet: &mut dyn Outlet) -> bool {
         if !self.is_closed {
             let round = self.drain_at(now, outlet);
             if round.is_blocked || round.has_more {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Everything up to the spool lies in shared memory that outlives the process. A killed process loses nothing that was
-//! published. A crashed host loses back to the last `fdatasync`, a second or so
+//! published: [`salvage`] finds it there. A crashed host loses back to the last `fdatasync`, a second or so
 //! ([`SyncPolicy`]).
 //!
 //! ```no_run
@@ -42,6 +42,7 @@ mod path;
 mod progress;
 mod recorder;
 mod rows;
+pub mod salvage;
 mod sink;
 mod start;
 mod status;

@@ -129,7 +129,7 @@ impl Shared {
             let mut engine = self.engine();
             let now = engine.drainer.now();
             let Engine { drainer, outlet } = &mut *engine;
-            if drainer.finish(now, &mut **outlet) {
+            if drainer.finish_at(now, &mut **outlet) {
                 return;
             }
             drop(engine);

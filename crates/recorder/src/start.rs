@@ -6,7 +6,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use perf_arena::{About, Owner};
-use perf_format::{Anchor, CaptureId, ClockDescriptor, ClockSource, FileHeader, Label, Origin};
+use perf_format::{
+    Anchor, CaptureId, ClockDescriptor, ClockSource, FileHeader, Label, Origin, WarningCode,
+};
 use perf_probe::Handle;
 use perf_probe::clock::{self, Source};
 
@@ -19,6 +21,7 @@ use crate::live::{Engine, Shared, Threads, start_writer};
 use crate::outlet::{Outlet, SinkOutlet, SpoolOutlet};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
+use crate::salvage::{self, SalvageError};
 use crate::sink::Sink;
 use crate::storage::Storage;
 use crate::writer::Writer;
@@ -42,6 +45,11 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
         settings,
     } = builder;
     let first = (settings.read_anchor)();
+    let unsaved = if settings.salvage {
+        unsaved(settings.arena.directory.as_deref())
+    } else {
+        Vec::new()
+    };
     let opened = open(destination)?;
     let made = begin(&settings, opened.path.as_deref(), &first);
     let started = made.and_then(|begun| {
@@ -51,6 +59,7 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
             opened.sink,
             opened.path.clone(),
             begun,
+            &unsaved,
         )
     });
     if started.is_err()
@@ -60,6 +69,27 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
         let _ = std::fs::remove_file(path);
     }
     started
+}
+
+/// Saves what dead processes left; returns, in words, what could not be saved and stays where it is.
+fn unsaved(arenas: Option<&Path>) -> Vec<String> {
+    let why = |error: SalvageError| {
+        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+        format!("{error}{}", source.unwrap_or_default())
+    };
+    match salvage::salvage_dead(arenas) {
+        Ok(dead) => dead
+            .into_iter()
+            .filter_map(|dead| {
+                let why = why(dead.saved.err()?);
+                Some(format!(
+                    "{} of a dead process stays unsaved: {why}",
+                    dead.arena.display()
+                ))
+            })
+            .collect(),
+        Err(error) => vec![why(error)],
+    }
 }
 
 fn open(destination: Destination) -> Result<Opened, StartError> {
@@ -206,6 +236,7 @@ fn run(
     sink: Option<Box<dyn Sink + Send>>,
     path: Option<PathBuf>,
     mut begun: Begun,
+    unsaved: &[String],
 ) -> Result<Recorder, StartError> {
     let handle = begun.handle.clone();
     let progress = Arc::clone(&begun.progress);
@@ -226,7 +257,12 @@ fn run(
         }
         (None, None) => return Err(StartError::NoDestination),
     };
-    let drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
+    let mut drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
+    for message in unsaved {
+        drainer
+            .warnings
+            .add(WarningCode::SALVAGE, 0, message.clone());
+    }
     let shared = Arc::new(Shared::new(
         Engine { drainer, outlet },
         progress,

@@ -1,0 +1,223 @@
+//! What the files of a capture have already, so that nothing is saved twice.
+
+use std::collections::{HashMap, HashSet};
+
+use perf_format::{
+    Anchor, ChunkHead, ChunkKind, EventsChunk, FileHeader, Frame, Index, LossEntry, ReadAt, Result,
+    SegmentId, Tables,
+};
+
+/// Slots of one ring, as stretches of sequence numbers that do not touch.
+#[derive(Debug, Default)]
+struct Stretches(Vec<(u64, u64)>);
+
+impl Stretches {
+    /// Adds `slots` slots from `first` on. Cheap when they follow the stretch added last, which they mostly do.
+    fn add(&mut self, first: u64, slots: u64) {
+        match self.0.last_mut() {
+            Some((last, length)) if last.wrapping_add(*length) == first => *length += slots,
+            _ => self.0.push((first, slots)),
+        }
+    }
+
+    /// The parts of `first..first + slots` that are not in it: offsets from `first`, with lengths.
+    fn missing(&self, first: u64, slots: u64) -> Vec<(u64, u64)> {
+        let mut here: Vec<(u64, u64)> = self
+            .0
+            .iter()
+            .filter_map(|&(start, length)| {
+                // Sequence numbers wrap; what matters is where the stretch is from here.
+                let offset = start.wrapping_sub(first).cast_signed();
+                let end = offset.saturating_add_unsigned(length);
+                let (from, to) = (
+                    offset.max(0).cast_unsigned(),
+                    end.max(0).cast_unsigned().min(slots),
+                );
+                (from < to).then_some((from, to))
+            })
+            .collect();
+        here.sort_unstable();
+        let mut gaps = Vec::new();
+        let mut at = 0;
+        for (from, to) in here {
+            if from > at {
+                gaps.push((at, from - at));
+            }
+            at = at.max(to);
+        }
+        if at < slots {
+            gaps.push((at, slots - at));
+        }
+        gaps
+    }
+}
+
+/// What is known of a capture.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) header: Option<FileHeader>,
+    pub(super) tables: Tables,
+    pub(super) anchors: Vec<Anchor>,
+    pub(super) has_open_spans: bool,
+    pub(super) is_closed: bool,
+    /// The highest clock segment so far.
+    pub(super) segment: SegmentId,
+    /// Above every chunk number so far.
+    pub(super) next_seq: u64,
+    pub(super) rows: u64,
+    pub(super) event_chunks: u64,
+    chunks: HashSet<u64>,
+    rings: HashMap<u32, Stretches>,
+    /// Records that are known to be lost, by ring and cause.
+    told: HashMap<(u32, u32), u64>,
+}
+
+impl Known {
+    /// Takes in a file of the capture. Bodies of event chunks are not read.
+    ///
+    /// # Errors
+    /// Nothing of it can be read.
+    pub(super) fn add_file(&mut self, source: &impl ReadAt) -> Result<()> {
+        let index = Index::read(source)?;
+        let (mut piece, mut chunk) = (Vec::new(), Vec::new());
+        for entry in &index.chunks {
+            if entry.head.kind != ChunkKind::EVENTS || !entry.head.is_known() {
+                self.add_head(&entry.head);
+                continue;
+            }
+            let head_len = entry.head.head_len as usize;
+            let Ok(head) = source.bytes_at(entry.offset, head_len, &mut piece) else {
+                continue;
+            };
+            // The tables are in the head; the body only has to have its length.
+            chunk.resize(entry.head.chunk_len() as usize, 0);
+            chunk[..head.len()].copy_from_slice(head);
+            // Left out of what is known, it is saved again if the arena has it.
+            if let Ok(events) = EventsChunk::parse(&chunk, entry.offset) {
+                self.add_events(&events);
+            }
+        }
+        self.add_metadata(index);
+        Ok(())
+    }
+
+    /// Takes in what the metadata of a file says.
+    pub(super) fn add_metadata(&mut self, index: Index) {
+        index
+            .notes
+            .losses
+            .iter()
+            .for_each(|loss| self.add_loss(loss));
+        self.tables.events.extend(index.tables.events);
+        self.tables.threads.extend(index.tables.threads);
+        self.add_anchors(index.anchors.anchors);
+        self.has_open_spans |= !index.open_spans.is_empty();
+        self.is_closed |= index.close.is_some();
+        self.header = self.header.take().or(index.header);
+    }
+
+    pub(super) fn add_anchors(&mut self, anchors: Vec<Anchor>) {
+        for anchor in &anchors {
+            self.segment = self.segment.max(anchor.segment);
+        }
+        self.anchors.extend(anchors);
+    }
+
+    /// Takes in any chunk by its head; false if it was known.
+    fn add_head(&mut self, head: &ChunkHead) -> bool {
+        self.next_seq = self.next_seq.max(head.chunk_seq.saturating_add(1));
+        self.segment = self.segment.max(head.segment);
+        self.chunks.insert(head.chunk_seq)
+    }
+
+    fn add_events(&mut self, events: &EventsChunk<'_>) {
+        if !self.add_head(events.head()) {
+            return;
+        }
+        self.rows += events.rows() as u64;
+        self.event_chunks += 1;
+        for range in events.ranges() {
+            self.add_slots(range.ring.0, range.first_seq, range.slots.into());
+        }
+        events.losses().iter().for_each(|loss| self.add_loss(loss));
+    }
+
+    /// Takes in a whole chunk, whose sums must be right. False if it was known.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub(super) fn add_chunk(&mut self, chunk: &[u8], offset: u64) -> Result<bool> {
+        let frame = Frame::parse(chunk, offset)?;
+        frame.check_body(chunk)?;
+        if self.chunks.contains(&frame.head.chunk_seq) {
+            return Ok(false);
+        }
+        if frame.head.kind == ChunkKind::EVENTS && frame.head.is_known() {
+            self.add_events(&EventsChunk::parse(chunk, offset)?);
+        } else {
+            self.add_head(&frame.head);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn add_slots(&mut self, ring: u32, first_seq: u64, slots: u64) {
+        self.rings.entry(ring).or_default().add(first_seq, slots);
+    }
+
+    pub(super) fn add_loss(&mut self, loss: &LossEntry) {
+        let told = self.told.entry((loss.ring.0, loss.cause.0)).or_default();
+        *told = told.saturating_add(loss.count);
+    }
+
+    /// Records of this ring and cause that are known to be lost.
+    pub(super) fn told(&self, ring: u32, cause: u32) -> u64 {
+        self.told.get(&(ring, cause)).copied().unwrap_or(0)
+    }
+
+    /// All records that are known to be lost.
+    pub(super) fn lost(&self) -> u64 {
+        self.told
+            .values()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The parts of a run of slots that nothing has yet: offsets from its first, with lengths.
+    pub(super) fn missing(&self, ring: u32, first_seq: u64, slots: u64) -> Vec<(u64, u64)> {
+        match self.rings.get(&ring) {
+            Some(stretches) => stretches.missing(first_seq, slots),
+            None if slots > 0 => vec![(0, slots)],
+            None => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_between_stretches_are_found() {
+        let mut known = Known::default();
+        assert_eq!(known.missing(1, 5, 10), [(0, 10)]);
+        known.add_slots(1, 10, 5);
+        known.add_slots(1, 15, 5);
+        known.add_slots(1, 30, 2);
+        known.add_slots(1, 22, 3);
+        assert_eq!(
+            known.missing(1, 0, 40),
+            [(0, 10), (20, 2), (25, 5), (32, 8)]
+        );
+        assert_eq!(known.missing(1, 12, 6), []);
+        assert_eq!(known.missing(1, 19, 4), [(1, 2)]);
+        assert_eq!(known.missing(2, 12, 6), [(0, 6)]);
+        assert_eq!(known.missing(2, 12, 0), []);
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        let mut known = Known::default();
+        known.add_slots(1, u64::MAX - 4, 10);
+        assert_eq!(known.missing(1, u64::MAX - 9, 20), [(0, 5), (15, 5)]);
+        assert_eq!(known.missing(1, 2, 10), [(3, 7)]);
+    }
+}

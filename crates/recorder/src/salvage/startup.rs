@@ -1,0 +1,200 @@
+//! What a starting recorder does with the arenas of dead processes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use perf_arena::reader::Reader;
+use perf_arena::{About, DeadArena, Directory, Liveness};
+use perf_format::{CaptureId, FileHeader, Index};
+
+use super::known::Known;
+use super::remainder::{Remainder, Saved};
+use super::{SalvageError, io_error, remainder_path};
+
+/// An arena that a dead process left, and what became of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Dead {
+    /// The arena.
+    pub arena: PathBuf,
+    /// The capture that it belongs to; empty if that went into no file, or cannot be known.
+    pub capture: PathBuf,
+    /// The file that has the remainder, with what was saved; `None` if there was nothing to save. After an error the arena
+    /// is still there.
+    pub saved: Result<Option<(PathBuf, Saved)>, SalvageError>,
+}
+
+/// Saves what dead processes of this user have left in `directory` (by default `/dev/shm/perf-<uid>`), each beside its
+/// capture, and removes their arenas. An arena goes only when its remainder is safe on the disk. Arenas of living
+/// processes are not touched.
+///
+/// # Errors
+/// The directory cannot be read. That it is not there is no error.
+pub fn salvage_dead(directory: Option<&Path>) -> Result<Vec<Dead>, SalvageError> {
+    let path = directory.map_or_else(Directory::default_path, Path::to_owned);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let directory = Directory::open_existing(&path)?;
+    let listed = directory.list().map_err(io_error("list", &path))?;
+    let dead = listed
+        .into_iter()
+        .filter(|found| found.liveness == Liveness::Dead);
+    Ok(dead
+        .filter_map(|found| salvage_one(&directory, &found.path))
+        .collect())
+}
+
+/// `None` if somebody else was quicker.
+fn salvage_one(directory: &Directory, path: &Path) -> Option<Dead> {
+    let failed = |saved| {
+        Some(Dead {
+            arena: path.to_owned(),
+            capture: PathBuf::new(),
+            saved: Err(saved),
+        })
+    };
+    let arena = match directory.claim(path) {
+        Ok(claimed) => claimed?,
+        Err(error) => return failed(io_error("claim the arena", path)(error)),
+    };
+    let file = arena.file();
+    let mut reader = match Reader::from_file(file) {
+        Ok(reader) => reader,
+        Err(source) => {
+            return failed(SalvageError::Arena {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let about = reader.about().clone();
+    let saved = save(&mut reader, &about);
+    drop(reader);
+    let saved = saved.and_then(|saved| remove(arena).map(|()| saved));
+    Some(Dead {
+        arena: path.to_owned(),
+        capture: about.capture_path,
+        saved,
+    })
+}
+
+fn remove(arena: DeadArena) -> Result<(), SalvageError> {
+    let path = arena.path().to_owned();
+    arena.remove().map_err(io_error("remove the arena", &path))
+}
+
+/// Writes the remainder of a capture beside it.
+fn save(reader: &mut Reader<'_>, about: &About) -> Result<Option<(PathBuf, Saved)>, SalvageError> {
+    let capture = &about.capture_path;
+    if capture.as_os_str().is_empty() {
+        // It went to a sink of the program's own: there is no file that this could complete.
+        return Ok(None);
+    }
+    if !capture.parent().is_some_and(Path::is_dir) {
+        return Err(SalvageError::NoPlace {
+            path: capture.clone(),
+        });
+    }
+    let id = CaptureId(about.capture_id);
+    let mut known = Known::default();
+    let has_capture = add_if_of(&mut known, capture, id);
+    let remainder = free_remainder_path(capture, id);
+    if remainder.exists() {
+        // It is complete, since it got its name last: only the arena was not removed any more.
+        return Ok(None);
+    }
+    if has_capture && known.is_closed {
+        return Ok(None);
+    }
+    let header = FileHeader::parse(&about.metadata).map(|(header, _)| header);
+    let mut header = header.unwrap_or_else(|_| header_of(about, &known));
+    header.origin.arena.clear();
+    let saved = write(reader, &mut known, &header, &remainder)?;
+    Ok(Some((remainder, saved)))
+}
+
+/// A header out of what the arena itself says, when the one that the recorder had put there is damaged.
+fn header_of(about: &About, known: &Known) -> FileHeader {
+    let mut header = known.header.clone().unwrap_or_default();
+    header.capture_id = CaptureId(about.capture_id);
+    header.start_unix_ns = i64::try_from(about.start_unix_ns).unwrap_or(0);
+    header.clock.source = perf_format::ClockSource(u16::try_from(about.clock).unwrap_or(0));
+    header.clock.ticks_per_second = about.ticks_per_second;
+    header
+}
+
+/// Takes in the file at `path` if it is of the capture `id`.
+fn add_if_of(known: &mut Known, path: &Path, id: CaptureId) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    is_of(&file, id) && known.add_file(&file).is_ok()
+}
+
+/// Whether a file is of the capture `id`.
+pub(super) fn is_of(file: &File, id: CaptureId) -> bool {
+    let header = Index::read(file).ok().and_then(|index| index.header);
+    header.is_some_and(|header| header.capture_id == id)
+}
+
+/// The path of the remainder. If something else has that name, another one.
+fn free_remainder_path(capture: &Path, id: CaptureId) -> PathBuf {
+    let usual = remainder_path(capture);
+    match File::open(&usual) {
+        Ok(file) if !is_of(&file, id) => capture.with_extension(format!("{id}.salvaged.bin")),
+        _ => usual,
+    }
+}
+
+/// Writes the remainder under another name, brings it to the disk, and only then gives it its own.
+fn write(
+    reader: &mut Reader<'_>,
+    known: &mut Known,
+    header: &FileHeader,
+    path: &Path,
+) -> Result<Saved, SalvageError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let failed = |action| io_error(action, &temporary);
+    // One that is left over is of an attempt that died: whoever has the arena is alone here.
+    let _ = fs::remove_file(&temporary);
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o640)
+        .open(&temporary);
+    let mut out = BufWriter::with_capacity(1 << 20, file.map_err(failed("create"))?);
+    let written = (|| {
+        let mut bytes = Vec::new();
+        header.encode(&mut bytes);
+        out.write_all(&bytes)?;
+        let mut remainder = Remainder::new(&mut out, known);
+        remainder.write_arena(reader)?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let (_, saved) = remainder.close(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))?;
+        out.flush()?;
+        out.get_ref().sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_directory_of(path)?;
+        Ok(saved)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(failed("write"))
+}
+
+/// Makes a new name survive a crash of the host.
+pub(super) fn sync_directory_of(path: &Path) -> std::io::Result<()> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}

@@ -1,0 +1,67 @@
+//! Tests that need a process of their own: the test binary runs itself again, with one test and an environment.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Says to the test that is its main function that it is the child, and what to do.
+const ROLE: &str = "PERF_TEST_CHILD";
+
+/// The child's part in `test`; `None` in the test process itself, where the child's main function does nothing.
+pub(crate) fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// A command that runs the test `test` of this binary as a child with this role.
+pub(crate) fn command(test: &str, role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the test's own binary"));
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(ROLE, role);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+pub(crate) fn spawn(test: &str, role: &str, envs: &[(&str, &str)]) -> Child {
+    command(test, role)
+        .envs(envs.iter().copied())
+        .spawn()
+        .expect("the test binary starts again")
+}
+
+/// A directory in memory: arenas need one, and captures are quick there.
+pub(crate) fn memory_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").expect("a directory in /dev/shm")
+}
+
+/// How often a test repeats: `usual` times, and twenty times as often with `PERF_LONG=1`.
+pub(crate) fn repeats(usual: usize) -> usize {
+    if std::env::var_os("PERF_LONG").is_some() {
+        usual * 20
+    } else {
+        usual
+    }
+}
+
+/// Bytes of all files in a directory.
+pub(crate) fn bytes_in(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return 0;
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|metadata| metadata.len())
+        .sum()
+}
+
+/// The captures in a directory, oldest name first.
+pub(crate) fn captures_in(directory: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(directory)
+        .expect("the directory of captures")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "bin"))
+        .collect();
+    found.sort();
+    found
+}
