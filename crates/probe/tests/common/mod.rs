@@ -163,6 +163,10 @@ impl Recording {
             ..Config::default()
         };
         let owner = perf_arena::create(&config).expect("there is memory for an arena");
+        if let Some(path) = owner.path() {
+            // Nobody needs the name, and so a child that is killed, or exits in the midst, leaves nothing behind.
+            std::fs::remove_file(path).expect("the file is the arena's own");
+        }
         let backend = Arc::new(RecordingBackend {
             arena: owner.arena(),
             names: Mutex::default(),
@@ -389,7 +393,8 @@ impl Drop for Recording {
     fn drop(&mut self) {
         self.handle.close();
         if let Some(owner) = lock(&self.drained).owner.take() {
-            owner.close().expect("the arena's file is removed");
+            // Its file is gone already, which is an error that says nothing.
+            let _ = owner.close();
         }
     }
 }
