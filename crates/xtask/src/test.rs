@@ -89,7 +89,23 @@ fn steps(args: &Args) -> Vec<(&'static str, Command)> {
     .env("RUSTFLAGS", "--cfg loom")
     .env("CARGO_TARGET_DIR", shell::root().join("target/loom"));
 
-    vec![("tests", rust), ("interleavings (loom)", loom)]
+    // Probes compiled out: the same program must build and record nothing.
+    let mut off = shell::cargo();
+    off.args([
+        "test",
+        "--package",
+        "perf-probe",
+        "--features",
+        "off",
+        "--test",
+        "off",
+    ]);
+
+    vec![
+        ("tests", rust),
+        ("probes compiled out", off),
+        ("interleavings (loom)", loom),
+    ]
 }
 
 #[cfg(test)]
