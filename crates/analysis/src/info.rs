@@ -1,5 +1,7 @@
 //! What a capture file is made of.
 
+mod contents;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -43,8 +45,8 @@ pub struct FileInfo {
     pub pid: u32,
     /// Its command, when known.
     pub command: Option<String>,
-    /// When recording started.
-    pub start_unix_ns: UnixNs,
+    /// When recording started; absent when the header is damaged.
+    pub start_unix_ns: Option<UnixNs>,
     /// Which part of the capture this file is.
     pub part: u32,
     /// Build labels.
@@ -131,7 +133,7 @@ pub struct AnchorInfo {
     /// The tick counter.
     pub ticks: u64,
     /// CLOCK_MONOTONIC_RAW in ns.
-    pub monotonic_ns: u64,
+    pub monotonic_ns: i64,
     /// The wall clock.
     pub unix_ns: UnixNs,
     /// How far apart the readings may be, in ns.
@@ -154,9 +156,11 @@ pub struct DamageInfo {
 /// # Errors
 /// A file cut short while it is read.
 pub fn info(set: &CaptureSet) -> Result<Info, Error> {
+    let files = set.captures().iter().flat_map(|capture| &capture.files);
+    let files = files.map(contents::file_info).collect::<Result<_, _>>()?;
     Ok(Info {
         schema: SCHEMA,
-        files: Vec::new(),
+        files,
         warnings: set.warnings().to_vec(),
     })
 }

@@ -17,6 +17,7 @@
 pub mod capture;
 mod cover;
 mod error;
+mod held;
 pub mod info;
 pub mod options;
 pub mod report;

@@ -1,9 +1,14 @@
 //! Whether every byte of a capture is what its writer wrote.
 
+mod chunk;
+mod file;
+mod rollup;
+
 use serde::Serialize;
 
 use crate::capture::CaptureSet;
 use crate::error::Error;
+use crate::threads::with_threads;
 use crate::warning::Warning;
 
 /// The schema of [`Verification`].
@@ -57,7 +62,9 @@ pub struct Finding {
     pub offset: u64,
     /// How many bytes are concerned.
     pub len: u64,
-    /// `damage`, `torn_tail`, `head`, `column`, `rows`, `rollup`, `anchors`, `tables`, `unknown`.
+    /// `damage` (no chunk can be read there), `torn_tail`, `head` (disagrees with its rows), `column` (damaged),
+    /// `rows` (the same records twice), `rollup` (disagrees with its chunks), `anchors` (time runs backward),
+    /// `tables` (an event without a name).
     pub kind: &'static str,
     /// One sentence: what was expected, what is there.
     pub message: String,
@@ -69,11 +76,19 @@ pub struct Finding {
 /// # Errors
 /// A file cut short while it is read. Damage is a finding, not an error.
 pub fn verify(set: &CaptureSet, threads: Option<usize>) -> Result<Verification, Error> {
-    let _ = threads;
-    Ok(Verification {
-        schema: SCHEMA,
-        intact: true,
-        files: Vec::new(),
-        warnings: set.warnings().to_vec(),
+    with_threads(threads, || {
+        let mut files = Vec::new();
+        for capture in set.captures() {
+            for file in &capture.files {
+                files.push(file::verify_file(capture, file)?);
+            }
+        }
+        let intact = files.iter().all(|file| file.intact);
+        Ok(Verification {
+            schema: SCHEMA,
+            intact,
+            files,
+            warnings: set.warnings().to_vec(),
+        })
     })
 }

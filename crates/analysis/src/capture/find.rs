@@ -72,7 +72,10 @@ fn by_glob(pattern: &Path, text: &str) -> Result<Vec<PathBuf>, Error> {
     // A directory that may not be listed hides files: say so rather than leave them out.
     let mut paths = Vec::new();
     for path in matches {
-        let path = path.map_err(|error| io_error(&error.path().to_owned(), error.into()))?;
+        let path = path.map_err(|error| {
+            let path = error.path().to_owned();
+            io_error(&path, error.into())
+        })?;
         if path.is_file() {
             paths.push(path);
         }

@@ -290,26 +290,7 @@ impl<'a> Run<'a> {
                 scales: self.scales as u64,
             });
         }
-        let mut units: BTreeMap<(&Option<String>, &str), BTreeSet<(EventKind, &str)>> =
-            BTreeMap::new();
-        for row in events {
-            units
-                .entry((&row.group, &row.event))
-                .or_default()
-                .insert((row.kind, &row.unit));
-        }
-        let differing: BTreeSet<&str> = units
-            .iter()
-            .filter(|(_, units)| units.len() > 1)
-            .map(|((_, event), _)| *event)
-            .collect();
-        kinds.extend(
-            differing
-                .into_iter()
-                .map(|event| WarningKind::UnitMismatch {
-                    event: event.to_owned(),
-                }),
-        );
+        kinds.extend(differing_units(events));
         kinds.extend(self.unknown_events());
         kinds.extend(few_samples(events));
         let beyond = events
@@ -390,6 +371,16 @@ fn scales(captures: &[&Capture], surveys: &[Survey]) -> Vec<f64> {
         }
     }
     scales
+}
+
+/// Events that are more than one kind of thing, or have more than one unit, in one group.
+fn differing_units(events: &[EventStats]) -> impl Iterator<Item = WarningKind> {
+    let mut events: Vec<_> = events.iter().map(|row| (&row.group, &row.event, row.kind, &row.unit)).collect();
+    events.sort_unstable();
+    events.dedup();
+    let same = events.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    let differing: BTreeSet<String> = same.filter(|same| same.len() > 1).map(|same| same[0].1.clone()).collect();
+    differing.into_iter().map(|event| WarningKind::UnitMismatch { event })
 }
 
 fn few_samples(events: &[EventStats]) -> Option<WarningKind> {

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use perf_format::{EventId, EventsChunk, LossCause, LossEntry, Range, RingId, SegmentId, ThreadId};
+use perf_format::{EventId, EventsChunk, LossCause, LossEntry, Range, SegmentId, ThreadId};
 use rayon::prelude::*;
 
 use super::rows::reported;
 use crate::capture::{Capture, CaptureFile};
 use crate::error::Error;
+use crate::held::{Held, Overlap};
 
 /// Chunks that one task reads the heads of.
 const CHUNKS_A_TASK: usize = 64;
@@ -54,6 +55,9 @@ pub(crate) struct Survey {
     /// Heads that were intact when the file was indexed and are not any more, or whose tables are damaged.
     pub(crate) unreadable: Vec<(u32, u32, perf_format::FormatError)>,
 }
+
+/// The tables of a chunk, or its place in the index and what is wrong with them.
+type HeadResult = Result<Head, (u32, perf_format::FormatError)>;
 
 /// The tables of one chunk.
 struct Head {
@@ -128,11 +132,14 @@ impl Survey {
             if !seen.chunks.insert((chunk.chunk_seq, chunk.head_crc)) {
                 return;
             }
-            skipped = head
-                .ranges
-                .iter()
-                .map(|range| seen.holds(range, &mut self.doubtful_rows))
-                .collect();
+            for range in &head.ranges {
+                let overlap = seen.held.take(range);
+                skipped.push(overlap == Overlap::All);
+                if overlap == Overlap::Part {
+                    // Which of its rows lie in the overlap is not in the head, and the writers never cut a range in two.
+                    self.doubtful_rows += u64::from(range.rows);
+                }
+            }
             if !skipped.is_empty() && skipped.iter().all(|skip| *skip) {
                 return;
             }
@@ -209,7 +216,7 @@ impl Survey {
 fn read_heads(
     file: &CaptureFile,
     entries: &[u32],
-) -> Result<Vec<Result<Head, (u32, perf_format::FormatError)>>, Error> {
+) -> Result<Vec<HeadResult>, Error> {
     let mut buffer = Vec::new();
     let mut heads = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -237,42 +244,5 @@ fn read_heads(
 struct Seen {
     /// Whole chunks, by number and sum.
     chunks: HashSet<(u64, u32)>,
-    /// By ring: stretches of slots, first and one past the last; apart from each other.
-    rings: HashMap<RingId, BTreeMap<u64, u64>>,
-}
-
-impl Seen {
-    /// Whether a file before holds all of `range`; if not, it is from now on held.
-    fn holds(&mut self, range: &Range, doubtful_rows: &mut u64) -> bool {
-        let (from, to) = (
-            range.first_seq,
-            range.first_seq.saturating_add(u64::from(range.slots)),
-        );
-        if from == to {
-            return false;
-        }
-        let held = self.rings.entry(range.ring).or_default();
-        // Those that touch it as well, so that neighbours become one stretch.
-        let near: Vec<(u64, u64)> = held
-            .range(..=to)
-            .rev()
-            .map(|(from, to)| (*from, *to))
-            .take_while(|(_, end)| *end >= from)
-            .collect();
-        if near.iter().any(|(start, end)| *start <= from && *end >= to) {
-            return true;
-        }
-        // Which of its rows lie in the overlap is not in the head, and the writers never cut a range in two.
-        if near.iter().any(|(start, end)| *start < to && *end > from) {
-            *doubtful_rows += u64::from(range.rows);
-        }
-        let (mut start, mut end) = (from, to);
-        for (near_start, near_end) in near {
-            held.remove(&near_start);
-            start = start.min(near_start);
-            end = end.max(near_end);
-        }
-        held.insert(start, end);
-        false
-    }
+    held: Held,
 }

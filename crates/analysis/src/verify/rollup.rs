@@ -1,0 +1,93 @@
+//! A rollup against a scan of its chunks, count for count.
+
+use perf_format::{Aggregate, Coverage, Rollup, RollupChunk};
+
+/// What is wrong with the rollup of `chunk`, if `scanned` holds all the chunks that lie in its range.
+pub(super) fn compare(chunk: &RollupChunk<'_>, scanned: &Rollup) -> Vec<String> {
+    let stated = match chunk.rollup() {
+        Ok(stated) => stated,
+        Err(error) => return vec![error.to_string()],
+    };
+    let (covered, found) = (&stated.coverage, &scanned.coverage);
+    if found.chunks < covered.chunks {
+        return vec![format!(
+            "it covers {} chunks with {} records, of which {} chunks with {} records can be read",
+            covered.chunks, covered.rows, found.chunks, found.rows
+        )];
+    }
+    if !same(covered, found) {
+        return vec![format!(
+            "it was made of {} chunks with {} records that are not the {} chunks with {} records in its range",
+            covered.chunks, covered.rows, found.chunks, found.rows
+        )];
+    }
+    let mut wrong = Vec::new();
+    for (key, aggregate) in &stated.series {
+        match scanned.series.get(key) {
+            Some(found) if found == aggregate => {}
+            Some(found) => wrong.push(format!(
+                "event {}: {}",
+                key.event,
+                difference(aggregate, found)
+            )),
+            None => wrong.push(format!(
+                "event {}: {} records that no chunk has",
+                key.event,
+                aggregate.count()
+            )),
+        }
+    }
+    for (key, found) in scanned
+        .series
+        .iter()
+        .filter(|(key, _)| !stated.series.contains_key(key))
+    {
+        wrong.push(format!(
+            "event {}: {} records of the chunks are missing in it",
+            key.event,
+            found.count()
+        ));
+    }
+    wrong
+}
+
+fn same(a: &Coverage, b: &Coverage) -> bool {
+    (
+        a.chunks,
+        a.rows,
+        a.digest,
+        a.min_start,
+        a.min_end,
+        a.max_end,
+    ) == (
+        b.chunks,
+        b.rows,
+        b.digest,
+        b.min_start,
+        b.min_end,
+        b.max_end,
+    )
+}
+
+fn difference(stated: &Aggregate, found: &Aggregate) -> String {
+    if let (Aggregate::Distribution(stated), Aggregate::Distribution(found)) = (stated, found) {
+        let bins = stated
+            .nonempty()
+            .chain(found.nonempty())
+            .map(|(bin, _)| bin);
+        let count = |counts: &[u64], bin: usize| counts.get(bin).copied().unwrap_or(0);
+        let differs = |bin: &usize| count(stated.counts(), *bin) != count(found.counts(), *bin);
+        if let Some(bin) = bins.filter(differs).min() {
+            let low = perf_format::bins::low(bin);
+            let (stated, found) = (count(stated.counts(), bin), count(found.counts(), bin));
+            return format!(
+                "the bin from {low} should count {found}, as a scan does, and counts {stated}"
+            );
+        }
+    }
+    let (stated, found) = (stated.count(), found.count());
+    match stated == found {
+        true => "its sum, minimum, maximum or times are not those of a scan".to_owned(),
+        false => format!("it should count {found}, as a scan does, and counts {stated}"),
+    }
+}
