@@ -5,6 +5,7 @@ mod damage;
 mod gates;
 mod info;
 mod output;
+mod recover;
 mod report;
 mod run;
 mod selection;

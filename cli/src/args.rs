@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Report(cmd::report::Args),
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
+    Recover(cmd::recover::Args),
     Completions(cmd::completions::Args),
     Man(cmd::man::Args),
 }
@@ -83,7 +84,12 @@ pub(crate) struct Selection {
     skip: Option<Span>,
 
     /// The time zone of every time shown, and of times given without one: UTC, local, Europe/Berlin
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    #[arg(
+        long,
+        value_name = "ZONE",
+        default_value = "UTC",
+        allow_hyphen_values = true
+    )]
     pub(crate) tz: Zone,
 }
 
@@ -108,7 +114,7 @@ pub(crate) struct Figures {
     #[arg(long, value_name = "WHAT", value_parser = parse_by)]
     by: Option<GroupBy>,
 
-    /// Read every record instead of the rollups, which checks every checksum on the way
+    /// Read every record, use no rollup
     #[arg(long)]
     scan: bool,
 

@@ -253,6 +253,7 @@ fn notes(length_ns: u64, records: u64) -> Notes {
             drain_lag_max_ns: 3_200_000,
             ring_high_water_slots: 1000,
             ring_slots: 8192,
+            ns_per_record: 14.25,
             ..SelfCost::default()
         }],
         ..Notes::default()

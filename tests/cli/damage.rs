@@ -1,6 +1,6 @@
 //! Files that are missing, empty, foreign, newer, cut or damaged.
 
-use perf_format::{ChunkKind, Index};
+use perf_format::{ChunkKind, ColumnId, Frame, Index};
 
 use super::captures::Capture;
 use super::run::{Folder, row, warnings};
@@ -138,7 +138,10 @@ fn a_capture_cut_anywhere_is_read_as_far_as_it_goes() {
 #[test]
 fn a_damaged_event_chunk_is_found_by_whoever_reads_it() {
     let (mut bytes, chunks) = with_chunks(ChunkKind::EVENTS);
-    let middle = chunks[2].end - 50;
+    let start = chunks[2].start;
+    let frame = Frame::parse(&bytes[chunks[2].clone()], start as u64).expect("the chunk is sound");
+    let values = frame.column(ColumnId::VALUE).expect("events have values");
+    let middle = start + frame.head.head_len as usize + (values.offset + values.len / 2) as usize;
     bytes[middle] ^= 0x10;
     let folder = Folder::with("damaged.bin", &bytes);
 

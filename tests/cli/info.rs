@@ -9,7 +9,51 @@ use super::run::{Folder, warnings};
 fn info_says_what_a_capture_is_made_of() {
     let folder = Folder::with("trading.bin", &Capture::default().bytes());
     let page = folder.in_columns(80, &["info", "trading.bin", "--wide"]);
-    expect_test::expect![[""]].assert_eq(&page);
+    expect_test::expect![[r#"
+        trading.bin
+          capture  01010101010101010101010101010101, part 0, format 1.0
+          program  trading, pid 4711 on build-7
+          boot     0b007
+          start    2026-05-01 12:00:00.000 UTC
+          clock    synthetic, 1,000 MHz: made for a test
+          anchors  2, each within 250 ns
+          size     121 kB
+          label    version 1.2.3
+          end      closed
+
+        events             kind         unit     records  id
+        CANDLE_PROCESSING  span         ns         6,000   1
+        ORDER_SUBMIT       span         ns           600   2
+        ORDERS_SUBMITTED   counter      orders       600   3
+        QUEUE_BACKLOG      gauge        candles    6,000   4
+        GC_PAUSE           observation  ns           600   5
+        BATCH_SIZE         observation  orders       600   6
+
+        threads   records  id
+        feed       12,000   1
+        executor    2,400   2
+
+        chunks   number  records    bytes
+        events        6   14,400  118,638
+        tables        1        8      419
+        anchors       1        2      176
+        notes         1        1      186
+        rollup        1        7    1,339
+        close         1        1      140
+
+        columns      bytes  a record
+        trace_dict  48,096      3.34
+        end         44,508      3.09
+        value       15,468      1.07
+        trace        5,346     0.371
+        series       2,748     0.191
+        head         2,472     0.172
+
+        anchors                               ticks  within  segment
+        2026-05-01 12:00:00.000 UTC   5,000,000,000  250 ns        0
+        2026-05-01 12:01:00.000 UTC  65,000,000,000  250 ns        0
+    "#]]
+    .assert_eq(&page);
     let info = folder.json(&["info", "trading.bin"]);
     assert_eq!(info["schema"], "perf-analyze/info/1");
     let file = &info["files"][0];
@@ -18,14 +62,29 @@ fn info_says_what_a_capture_is_made_of() {
         (&json!("01".repeat(16)), &json!({"version": "1.2.3"}))
     );
     let sheet = folder.stdout(&["info", "trading.bin", "--format", "csv"]);
-    expect_test::expect![[""]].assert_eq(&sheet);
+    expect_test::expect![[r#"
+        file,event,kind,unit,records,id
+        trading.bin,CANDLE_PROCESSING,span,ns,6000,1
+        trading.bin,ORDER_SUBMIT,span,ns,600,2
+        trading.bin,ORDERS_SUBMITTED,counter,orders,600,3
+        trading.bin,QUEUE_BACKLOG,gauge,candles,6000,4
+        trading.bin,GC_PAUSE,observation,ns,600,5
+        trading.bin,BATCH_SIZE,observation,orders,600,6
+    "#]]
+    .assert_eq(&sheet);
 }
 
 #[test]
 fn verify_checks_everything() {
     let folder = Folder::with("trading.bin", &Capture::default().bytes());
     let page = folder.stdout(&["verify", "trading.bin"]);
-    expect_test::expect![[""]].assert_eq(&page);
+    expect_test::expect![[r#"
+        trading.bin
+          verdict  intact
+          checked  121 kB, 11 chunks, 37 columns, 14,400 records
+          rollups  1 compared with their records, count for count
+          end      closed
+    "#]].assert_eq(&page);
     let verified = folder.json(&["verify", "trading.bin"]);
     assert_eq!(
         (&verified["schema"], &verified["intact"]),

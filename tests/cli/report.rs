@@ -12,20 +12,110 @@ fn trading() -> Folder {
 #[test]
 fn a_wide_terminal() {
     let page = trading().in_columns(100, &["report", "trading.bin"]);
-    expect_test::expect![[""]].assert_eq(&page);
+    expect_test::expect![[r#"
+        trading.bin
+          program   trading, pid 4711 on build-7; version 1.2.3
+          time      2026-05-01 12:00:00.000 to 12:01:00.000 UTC, 60.0 s
+          records   6,600 spans and 7,800 other records, 2 threads, 121 kB (18.3 B/span)
+          lost      nothing
+          open      no span was open at the end
+          clock     synthetic, times of day within 250 ns
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          end       closed cleanly
+          figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
+
+        spans              count    total      p50      p95      p99     p99.9      max  shape
+        ORDER_SUBMIT         540   542 ms  1.00 ms  1.01 ms  1.01 ms  ~1.01 ms  1.01 ms  █▅▄█▄█▄█
+          └ error             60  18.0 ms   300 µs   300 µs  ~300 µs   ~300 µs   300 µs  █
+        CANDLE_PROCESSING  6,000  90.0 ms  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs  ▅▅▆▆▇▇██
+
+        observations  unit    count   total     p50     p95     p99    p99.9     max  shape
+        BATCH_SIZE    orders    600   2,700       4       8       8       ~8       8  ▄ ▄▄▄▄▄█
+        GC_PAUSE                600  120 ms  200 µs  350 µs  350 µs  ~350 µs  350 µs  ▄ ▄ ▄▄▄█
+
+        counters          unit    total    rate  records
+        ORDERS_SUBMITTED  orders  1,200  20.0/s      600
+
+        gauges         unit     min  mean  max  last  records
+        QUEUE_BACKLOG  candles    0  24.5   49    49    6,000
+
+        ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are needed
+          → record longer, or read a lower percentile
+    "#]].assert_eq(&page);
 }
 
 #[test]
 fn a_narrow_terminal() {
     let page = trading().in_columns(80, &["report", "trading.bin"]);
-    expect_test::expect![[""]].assert_eq(&page);
+    expect_test::expect![[r#"
+        trading.bin
+          program   trading, pid 4711 on build-7; version 1.2.3
+          time      2026-05-01 12:00:00.000 to 12:01:00.000 UTC, 60.0 s
+          records   6,600 spans and 7,800 other records, 2 threads, 121 kB (18.3 B/span)
+          lost      nothing
+          open      no span was open at the end
+          clock     synthetic, times of day within 250 ns
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 %
+                    full, lag ≤ 3.20 ms
+          end       closed cleanly
+          figures   percentiles within 0.1 %, from rollups; payloads not read (--scan)
+                    or checked (verify)
+
+        spans              count      p50      p95      p99     p99.9      max  shape
+        ORDER_SUBMIT         540  1.00 ms  1.01 ms  1.01 ms  ~1.01 ms  1.01 ms  █▅▄█▄█▄█
+          └ error             60   300 µs   300 µs  ~300 µs   ~300 µs   300 µs  █
+        CANDLE_PROCESSING  6,000  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs  ▅▅▆▆▇▇██
+          no room for total: --wide shows all
+
+        observations  unit    count     p50     p95     p99    p99.9     max  shape
+        BATCH_SIZE    orders    600       4       8       8       ~8       8  ▄ ▄▄▄▄▄█
+        GC_PAUSE                600  200 µs  350 µs  350 µs  ~350 µs  350 µs  ▄ ▄ ▄▄▄█
+          no room for total: --wide shows all
+
+        counters          unit    total    rate  records
+        ORDERS_SUBMITTED  orders  1,200  20.0/s      600
+
+        gauges         unit     min  mean  max  last  records
+        QUEUE_BACKLOG  candles    0  24.5   49    49    6,000
+
+        ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are
+          needed
+          → record longer, or read a lower percentile
+    "#]]
+    .assert_eq(&page);
 }
 
 #[test]
 fn a_pipe_gets_whole_names_and_every_column_on_demand() {
     let folder = trading();
     let page = folder.stdout(&["report", "trading.bin", "--wide", "--event", "*_*S*"]);
-    expect_test::expect![[""]].assert_eq(&page);
+    expect_test::expect![[r#"
+        trading.bin
+          program   trading, pid 4711 on build-7; version 1.2.3
+          time      2026-05-01 12:00:00.000 to 12:01:00.000 UTC, 60.0 s
+          records   6,600 spans and 7,800 other records, 2 threads, 121 kB (18.3 B/span)
+          lost      nothing
+          open      no span was open at the end
+          clock     synthetic, times of day within 250 ns
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          end       closed cleanly
+          figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
+
+        spans               count    rate    total     mean   stddev      min      p50      p95      p99     p99.9      max  shape
+        ORDER_SUBMIT          540  9.00/s   542 ms  1.00 ms  1.73 µs  1.00 ms  1.00 ms  1.01 ms  1.01 ms  ~1.01 ms  1.01 ms  █▅▄█▄█▄█
+        ORDER_SUBMIT error     60  1.00/s  18.0 ms   300 µs     0 ns   300 µs   300 µs   300 µs  ~300 µs   ~300 µs   300 µs  █
+        CANDLE_PROCESSING   6,000   100/s  90.0 ms  15.0 µs  2.89 µs  10.0 µs  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs  ▅▅▆▆▇▇██
+
+        observations  unit    count    rate   total    mean  stddev      min     p50     p95     p99    p99.9     max  shape
+        BATCH_SIZE    orders    600  10.0/s   2,700    4.50    2.29        1       4       8       8       ~8       8  ▄ ▄▄▄▄▄█
+        GC_PAUSE                600  10.0/s  120 ms  200 µs  100 µs  50.0 µs  200 µs  350 µs  350 µs  ~350 µs  350 µs  ▄ ▄ ▄▄▄█
+
+        counters          unit    total    rate  records  least step  greatest step
+        ORDERS_SUBMITTED  orders  1,200  20.0/s      600           2              2
+
+        ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are needed
+          → record longer, or read a lower percentile
+    "#]].assert_eq(&page);
 }
 
 #[test]
@@ -167,15 +257,59 @@ fn output_does_not_depend_on_the_number_of_threads() {
 #[test]
 fn markdown() {
     let page = trading().stdout(&["report", "trading.bin", "--format", "markdown"]);
-    expect_test::expect![[""]].assert_eq(&page);
+    expect_test::expect![[r###"
+        ## trading.bin
+
+        - **program:** trading, pid 4711 on build-7; version 1.2.3
+        - **time:** 2026-05-01 12:00:00.000 to 12:01:00.000 UTC, 60.0 s
+        - **records:** 6,600 spans and 7,800 other records, 2 threads, 121 kB (18.3 B/span)
+        - **lost:** nothing
+        - **open:** no span was open at the end
+        - **clock:** synthetic, times of day within 250 ns
+        - **recorder:** 14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+        - **end:** closed cleanly
+        - **figures:** percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
+
+        | spans | count | total | p50 | p95 | p99 | p99.9 | max | shape |
+        | --- | --: | --: | --: | --: | --: | --: | --: | --- |
+        | `ORDER_SUBMIT` | 540 | 542 ms | 1.00 ms | 1.01 ms | 1.01 ms | \~1.01 ms | 1.01 ms | █▅▄█▄█▄█ |
+        | `ORDER_SUBMIT` **error** | 60 | 18.0 ms | 300 µs | 300 µs | \~300 µs | \~300 µs | 300 µs | █ |
+        | `CANDLE_PROCESSING` | 6,000 | 90.0 ms | 15.0 µs | 19.5 µs | 19.9 µs | 20.0 µs | 20.0 µs | ▅▅▆▆▇▇██ |
+
+        | observations | unit | count | total | p50 | p95 | p99 | p99.9 | max | shape |
+        | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |
+        | `BATCH_SIZE` | orders | 600 | 2,700 | 4 | 8 | 8 | \~8 | 8 | ▄ ▄▄▄▄▄█ |
+        | `GC_PAUSE` |  | 600 | 120 ms | 200 µs | 350 µs | 350 µs | \~350 µs | 350 µs | ▄ ▄ ▄▄▄█ |
+
+        | counters | unit | total | rate | records |
+        | --- | --- | --: | --: | --: |
+        | `ORDERS_SUBMITTED` | orders | 1,200 | 20.0/s | 600 |
+
+        | gauges | unit | min | mean | max | last | records |
+        | --- | --- | --: | --: | --: | --: | --: |
+        | `QUEUE_BACKLOG` | candles | 0 | 24.5 | 49 | 49 | 6,000 |
+
+        - **Warning:** 4 rows have few samples: p99.9 of "ORDER\_SUBMIT" rests on 540, about 3000 are needed *record longer, or read a lower percentile*
+    "###]].assert_eq(&page);
 }
 
 #[test]
 fn csv_is_one_flat_table_and_its_warnings_go_to_standard_error() {
     let ran = trading().run(&["report", "trading.bin", "--format", "csv"]);
     assert_eq!(ran.code, Some(0));
-    expect_test::expect![[""]].assert_eq(&ran.stdout);
-    expect_test::expect![[""]].assert_eq(&ran.stderr);
+    expect_test::expect![[r#"
+        event,kind,unit,outcome,count,rate_per_s,min,mean,stddev,p50,p95,p99,p99.9,max,sum,sum_per_s,last,open
+        CANDLE_PROCESSING,span,ns,ok,6000,100,10000,14995,2887,14991,19503,19903,19983,19990,89970000,1499500,,
+        ORDER_SUBMIT,span,ns,ok,540,9,1000000,1002990,1734,1003007,1005980,1005980,1005980,1005980,541614600,9026910,,
+        ORDER_SUBMIT,span,ns,error,60,1,300000,300000,0,300000,300000,300000,300000,300000,18000000,300000,,
+        ORDERS_SUBMITTED,counter,orders,,600,10,2,2,,,,,,2,1200,20,,
+        QUEUE_BACKLOG,gauge,candles,,6000,100,0,24.495915985997666,,,,,,49,,,49,
+        BATCH_SIZE,observation,orders,,600,10,1,4.5,2.29128784747792,4,8,8,8,8,2700,45,,
+        GC_PAUSE,observation,ns,,600,10,50000,200083.33333333334,100055.55122006807,200063,350000,350000,350000,350000,120050000,2000833.3333333333,,
+    "#]].assert_eq(&ran.stdout);
+    expect_test::expect![[r#"
+        warning: 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are needed; record longer, or read a lower percentile
+    "#]].assert_eq(&ran.stderr);
     assert_eq!(
         trading()
             .run(&["report", "trading.bin", "--format", "csv", "--quiet"])
@@ -255,5 +389,22 @@ fn captures_merge_or_are_kept_apart() {
             "CANDLE*",
         ],
     );
-    expect_test::expect![[""]].assert_eq(&page);
+    expect_test::expect![[r#"
+        captures     start                     length  spans  lost  open  state
+        trading.bin  2026-05-01 12:00:00 UTC  60.0 s   6,600     0     0  closed
+        new.bin      2026-05-01 12:00:00 UTC  20.0 s   2,200     0     0  closed
+
+          figures  percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
+
+        new.bin
+        spans              count    total      p50      p95      p99     p99.9      max  shape
+        CANDLE_PROCESSING  2,000  30.0 ms  15.0 µs  19.5 µs  19.9 µs  ~20.0 µs  20.0 µs  ▅▅▆▆▇▇██
+
+        trading.bin
+        spans              count    total      p50      p95      p99    p99.9      max  shape
+        CANDLE_PROCESSING  6,000  90.0 ms  15.0 µs  19.5 µs  19.9 µs  20.0 µs  20.0 µs  ▅▅▆▆▇▇██
+
+        ! 1 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 2000, about 3000 are needed
+          → record longer, or read a lower percentile
+    "#]].assert_eq(&page);
 }

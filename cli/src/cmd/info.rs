@@ -35,6 +35,7 @@ pub(crate) struct Args {
         long,
         value_name = "ZONE",
         default_value = "UTC",
+        allow_hyphen_values = true,
         help_heading = "Output"
     )]
     tz: Zone,

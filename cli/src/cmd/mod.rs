@@ -3,5 +3,6 @@
 pub(crate) mod completions;
 pub(crate) mod info;
 pub(crate) mod man;
+pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod verify;

@@ -115,7 +115,7 @@ fn records(capture: &CaptureSummary) -> String {
     ));
     records.push_str(&format!(", {}", bytes(capture.bytes)));
     if let Some(each) = capture.bytes_per_span {
-        records.push_str(&format!(", {} bytes a span", number(each)));
+        records.push_str(&format!(" ({} B/span)", number(each)));
     }
     match capture.more_paths.len() {
         0 => records,
@@ -199,12 +199,14 @@ fn recorder(cost: &RecorderCost) -> String {
     let parts = [
         cost.ns_per_record
             .map(|ns| format!("{} a record", nanos_inline(ns))),
+        cost.drainer_ns_per_record
+            .map(|ns| format!("{} to drain", nanos_inline(ns))),
         cost.drainer_cpu_fraction
             .map(|share| format!("{} of a core", percent(share))),
         cost.ring_high_water
-            .map(|share| format!("rings at most {} full", percent(share))),
+            .map(|share| format!("rings ≤ {} full", percent(share))),
         cost.max_drain_lag_ns
-            .map(|ns| format!("drained within {}", nanos_inline(ns as f64))),
+            .map(|ns| format!("lag ≤ {}", nanos_inline(ns as f64))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     match parts.is_empty() {

@@ -6,6 +6,9 @@ use perf_analysis::report::{EventKind, EventStats, Outcome};
 use perf_analysis::{Number, Percentile};
 use perf_render::{Cell, Column, Keep, Name, Row, Table, Tone};
 
+/// How many bars a distribution's outline has: as many as a table has room for on 80 columns.
+const BARS: usize = 8;
+
 /// A table for each kind of event among `rows`, which are sorted by event.
 pub(super) fn tables(rows: &[&EventStats]) -> Vec<Table> {
     let of = |kind| {
@@ -77,9 +80,20 @@ pub(super) fn distribution_cells(row: &EventStats, percentiles: &[Percentile]) -
         });
     }
     cells.push(value(row.max));
-    let shape = row.distribution.as_ref().map(|shape| shape.counts.clone());
-    cells.push(Cell::Sparkline(shape.unwrap_or_default()));
+    cells.push(Cell::Sparkline(shape(row)));
     cells
+}
+
+/// The outline of a distribution in at most [`BARS`] bars.
+fn shape(row: &EventStats) -> Vec<u64> {
+    let counts = row
+        .distribution
+        .as_ref()
+        .map_or(&[][..], |shape| &shape.counts);
+    let steps = counts.len().div_ceil(BARS).max(1);
+    (counts.chunks(steps))
+        .map(|steps| steps.iter().copied().fold(0, u64::saturating_add))
+        .collect()
 }
 
 /// The percentiles of the first row that has any.

@@ -81,11 +81,15 @@ fn facts(file: &FileInfo, zone: &Zone) -> Vec<Fact> {
             ),
         ),
         Fact::new("boot", &file.boot_id),
-        Fact::new("start", zone.instant(file.start_unix_ns)),
+        Fact::new(
+            "start",
+            file.start_unix_ns
+                .map_or_else(|| "unknown".to_owned(), |start| zone.instant(start)),
+        ),
         Fact::new(
             "clock",
             format!(
-                "{} at {} MHz, since {}",
+                "{}, {} MHz: {}",
                 bounded(&file.clock_source),
                 number(file.ticks_per_second / 1e6),
                 bounded(&file.clock_reason)

@@ -62,13 +62,10 @@ impl Page<'_> {
         let source = self.report.source;
         let from = match (source.from_rollups, source.scanned) {
             (0, 0) => "of no records".to_owned(),
-            (0, scanned) => format!(
-                "of {}, each read and checked",
-                counted(scanned, "record", "records")
-            ),
-            (_, 0) => "from rollups; records not read, so not checked (--scan)".to_owned(),
+            (0, scanned) => format!("of {}, each read", counted(scanned, "record", "records")),
+            (_, 0) => "from rollups; payloads not read (--scan) or checked (verify)".to_owned(),
             (rolled, scanned) => format!(
-                "{} records from rollups, {} read and checked",
+                "{} records from rollups, {} read",
                 count(rolled),
                 count(scanned)
             ),

@@ -97,6 +97,7 @@ fn capture(path: &str) -> CaptureSummary {
         },
         recorder: RecorderCost {
             ns_per_record: Some(14.2),
+            drainer_ns_per_record: Some(5.1),
             drainer_cpu_fraction: Some(0.0042),
             max_drain_lag_ns: Some(3_200_000),
             ring_high_water: Some(0.12),
@@ -225,13 +226,13 @@ fn a_report_on_a_wide_terminal() {
         captures/trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
           time      2026-05-01 12:00:00.000 to 12:01:00.250 UTC, 60.2 s
-          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB, 7.21 bytes a span
+          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB (7.21 B/span)
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 0.42 % of a core, rings at most 12 % full, drained within 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
           end       closed cleanly
-          figures   percentiles within 0.1 %, from rollups; records not read, so not checked (--scan)
+          figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
         spans                         count    total      p50      p95      p99     p99.9      max  shape
         ORDER_SUBMIT_TO_EXCHANGE     98,765   149 s   1.21 ms  4.84 ms  10.9 ms   48.4 ms  1.09 s   ▁▁█▄▁▁▁▁
@@ -259,16 +260,16 @@ fn a_report_on_a_narrow_terminal() {
         captures/trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
           time      2026-05-01 12:00:00.000 to 12:01:00.250 UTC, 60.2 s
-          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB, 7.21
-                    bytes a span
+          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB (7.21
+                    B/span)
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 0.42 % of a core, rings at most 12 % full, drained
-                    within 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 %
+                    full, lag ≤ 3.20 ms
           end       closed cleanly
-          figures   percentiles within 0.1 %, from rollups; records not read, so not
-                    checked (--scan)
+          figures   percentiles within 0.1 %, from rollups; payloads not read (--scan)
+                    or checked (verify)
 
         spans              count      p50      p95      p99     p99.9      max  shape
         ORDER_…CHANGE     98,765  1.21 ms  4.84 ms  10.9 ms   48.4 ms  1.09 s   ▁▁█▄▁▁▁▁
@@ -300,13 +301,13 @@ fn a_report_through_a_pipe_with_every_column() {
         captures/trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
           time      2026-05-01 12:00:00.000 to 12:01:00.250 UTC, 60.2 s
-          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB, 7.21 bytes a span
+          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB (7.21 B/span)
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 0.42 % of a core, rings at most 12 % full, drained within 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
           end       closed cleanly
-          figures   percentiles within 0.1 %, from rollups; records not read, so not checked (--scan)
+          figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
         spans                               count      rate    total     mean   stddev      min      p50      p95      p99     p99.9      max  shape     open
         ORDER_SUBMIT_TO_EXCHANGE           98,765   1,646/s   149 s   1.51 ms  1.21 ms   403 µs  1.21 ms  4.84 ms  10.9 ms   48.4 ms  1.09 s   ▁▁█▄▁▁▁▁     0
@@ -339,7 +340,7 @@ fn a_report_on_several_captures() {
         captures/trading.bin  2026-05-01 12:00:00 UTC  60.2 s   1,000,000     0     0  closed
         captures/other.bin    2026-05-01 12:00:00 UTC  60.2 s   1,000,000    12     0  not closed
 
-          figures  percentiles within 0.1 %, from rollups; records not read, so not checked (--scan)
+          figures  percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
     "#]]
     .assert_eq(captures);
@@ -348,7 +349,7 @@ fn a_report_on_several_captures() {
 #[test]
 fn a_report_over_time() {
     let page = shown(&with_slots(), Some(100), false);
-    let (_, tables) = page.split_once("(--scan)\n").expect("the facts come first");
+    let (_, tables) = page.split_once("(verify)\n").expect("the facts come first");
     expect![[r#"
 
         spans              count    total      p50      p95     p99   p99.9      max  shape
@@ -428,13 +429,13 @@ fn a_report_as_markdown() {
 
         - **program:** trading, pid 4711 on build-7; version 1.2.3
         - **time:** 2026-05-01 12:00:00.000 to 12:01:00.250 UTC, 60.2 s
-        - **records:** 1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB, 7.21 bytes a span
+        - **records:** 1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB (7.21 B/span)
         - **lost:** nothing
         - **open:** no span was open at the end
         - **clock:** tsc, times of day within 1.20 µs
-        - **recorder:** 14.2 ns a record, 0.42 % of a core, rings at most 12 % full, drained within 3.20 ms
+        - **recorder:** 14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
         - **end:** closed cleanly
-        - **figures:** percentiles within 0.1 %, from rollups; records not read, so not checked (--scan)
+        - **figures:** percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
         | spans | count | total | p50 | p95 | p99 | p99.9 | max | shape |
         | --- | --: | --: | --: | --: | --: | --: | --: | --- |
