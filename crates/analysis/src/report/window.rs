@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use perf_format::CloseReason;
+
 use super::survey::Survey;
 use super::timeline::Timeline;
 use crate::capture::Capture;
@@ -35,7 +37,9 @@ impl Lifetime {
             .files
             .iter()
             .filter_map(|file| file.index.close.as_ref());
+        // A salvage closes a capture long after its end.
         let closes = closes
+            .filter(|close| close.reason != CloseReason::SALVAGED)
             .map(|close| close.unix_ns)
             .filter(|at| *at != 0)
             .map(|at| (at, at));
