@@ -166,7 +166,9 @@ impl Drainer {
     pub(crate) fn finish_at(&mut self, now: Moment, outlet: &mut dyn Outlet) -> bool {
         if !self.is_closed {
             let round = self.drain_at(now, outlet);
-            if round.is_blocked || round.has_more {
+            // Rings of threads that are gone get a last record after the round: what they lost.
+            let is_left = self.owner.rings().iter().any(|ring| ring.used_slots > 0);
+            if round.is_blocked || round.has_more || is_left {
                 return false;
             }
             self.is_closed = true;

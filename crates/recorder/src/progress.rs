@@ -39,8 +39,7 @@ pub(crate) struct Progress {
 #[derive(Debug, Default)]
 struct State {
     synced: u64,
-    syncs_asked: u64,
-    syncs_done: u64,
+    sync_wanted: u64,
     patience_ends: Option<Instant>,
     /// The writer is done.
     finished: bool,
@@ -97,23 +96,22 @@ impl Progress {
         self.writer_cpu_ns.load(Ordering::Relaxed)
     }
 
-    /// A sync of everything before `offset` is over, well or badly.
+    /// A sync of everything before `offset` is over, well or badly; or it is the policy to do without.
     pub(crate) fn synced(&self, offset: u64) {
-        let mut state = self.state();
-        state.synced = offset;
-        state.syncs_done = state.syncs_asked;
-        drop(state);
+        self.state().synced = offset;
         self.changed.notify_all();
     }
 
-    pub(crate) fn sync_asked(&self) -> bool {
+    /// Whether somebody waits for a sync that can be done now that everything before `offset` is written.
+    pub(crate) fn sync_asked(&self, offset: u64) -> bool {
         let state = self.state();
-        state.syncs_asked > state.syncs_done
+        state.synced < state.sync_wanted && state.sync_wanted <= offset
     }
 
-    /// Asks for a sync; done, or at least tried, when [`wait_for_sync`](Self::wait_for_sync) says so.
-    pub(crate) fn ask_sync(&self) {
-        self.state().syncs_asked += 1;
+    /// Asks for a sync of everything before `offset`.
+    pub(crate) fn ask_sync(&self, offset: u64) {
+        let mut state = self.state();
+        state.sync_wanted = state.sync_wanted.max(offset);
     }
 
     /// Waits until everything before `offset` was synced, but no longer than `patience`. False if it was not.

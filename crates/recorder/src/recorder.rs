@@ -176,7 +176,7 @@ impl Recorder {
         }
         let offset = running.shared.engine().outlet.end_offset();
         let Some(offset) = offset else { return Ok(()) };
-        running.shared.progress.ask_sync();
+        running.shared.progress.ask_sync(offset);
         running.threads.wake_writer();
         if running
             .shared

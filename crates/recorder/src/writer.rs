@@ -211,11 +211,13 @@ impl Writer {
             SyncPolicy::AtStop => done,
             SyncPolicy::Never => false,
         };
-        let asked = self.progress.sync_asked() && self.policy != SyncPolicy::Never;
-        if !due && !asked {
+        if !due && !self.progress.sync_asked(self.offset) {
             return;
         }
         self.last_sync = Instant::now();
+        if self.policy == SyncPolicy::Never {
+            self.synced = self.offset;
+        }
         if self.synced < self.offset {
             if let Err(error) = self.storage.sync() {
                 let (from, to) = (self.synced, self.offset);

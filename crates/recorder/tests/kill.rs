@@ -117,8 +117,7 @@ fn die_at(handoff: Handoff) {
 fn kill_and_count(envs: &[(&str, &str)], kill_after: Option<Duration>) -> u64 {
     let directory = child::memory_dir();
     let path = directory.path();
-    std::fs::create_dir(path.join("arena")).expect("a directory for the arena");
-    set_private(&path.join("arena"));
+    child::private_dir(path, "arena");
     let acknowledged = Acknowledged::open(&path.join("acknowledged"));
     let mut running = child::spawn("child_main", &path.display().to_string(), envs);
     if let Some(after) = kill_after {
@@ -220,12 +219,6 @@ fn check(captures: &[Capture], acknowledged: &Acknowledged) -> u64 {
         .flat_map(|capture| &capture.rows)
         .filter(|(_, row)| row.tag == Tag::OBSERVATION)
         .count() as u64
-}
-
-fn set_private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
-        .expect("the mode is set");
 }
 
 #[test]

@@ -21,6 +21,9 @@ perf_probe::events! {
 
 const ROUNDS: usize = 301;
 
+/// A kind of span: its name, so many of it, and what each round took.
+type Kind = (&'static str, Box<dyn FnMut(usize)>, Vec<f64>);
+
 pub(crate) fn run(captures: &Path, ring_bytes: usize) -> Result<()> {
     let recorder = Recorder::builder()
         .capture(captures)
@@ -28,7 +31,7 @@ pub(crate) fn run(captures: &Path, ring_bytes: usize) -> Result<()> {
         .start()?;
     // A round fits in the ring, and the drainer empties it before the next.
     let spans = (ring_bytes / 32 / 2).min(100_000);
-    let mut kinds: [(&str, Box<dyn FnMut(usize)>, Vec<f64>); 6] = [
+    let mut kinds: [Kind; 6] = [
         ("two_clock_reads", Box::new(two_clock_reads), Vec::new()),
         ("guarded_span", Box::new(guarded), Vec::new()),
         ("bare_span", Box::new(bare), Vec::new()),

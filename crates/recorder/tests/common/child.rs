@@ -65,3 +65,39 @@ pub(crate) fn captures_in(directory: &Path) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// A command that runs the test `test` as a child in a mount namespace of its own, in which `at` is an empty tmpfs of
+/// `kib` KiB. `None`, told loudly, where the system does not allow that.
+pub(crate) fn command_on_tmpfs(at: &Path, kib: u64, test: &str, role: &str) -> Option<Command> {
+    let at = at.display();
+    let mount = format!("mount -t tmpfs -o size={kib}k,mode=700 none '{at}'");
+    let allowed = Command::new("unshare")
+        .args(["-rm", "sh", "-c", &mount])
+        .output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        eprintln!(
+            "SKIPPED: {test} ({role}) needs `unshare -rm` and a tmpfs, which this system does not allow"
+        );
+        return None;
+    }
+    let inner = command(test, role);
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", &format!("{mount} && exec \"$0\" \"$@\"")]);
+    command
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .env(ROLE, role);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    Some(command)
+}
+
+/// A directory below `parent` that nobody else may enter, as arenas want it.
+pub(crate) fn private_dir(parent: &Path, name: &str) -> PathBuf {
+    use std::os::unix::fs::DirBuilderExt;
+    let path = parent.join(name);
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&path)
+        .expect("a new directory");
+    path
+}

@@ -1,0 +1,101 @@
+//! A clock that breaks under the recorder: the capture goes on in a new segment.
+
+mod common;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use common::Capture;
+use perf_format::{Anchor, SegmentId, WarningCode};
+use perf_probe::{clock, events, record_histogram};
+use perf_recorder::Recorder;
+
+events! {
+    NUMBER: observation("") = "number";
+}
+
+/// The machine's clocks; from the fourth reading on a second has gone by that the ticks do not show.
+fn jumping() -> Anchor {
+    static READ: AtomicU64 = AtomicU64::new(0);
+    let read = clock::anchor();
+    let jump_ns = if READ.fetch_add(1, Ordering::Relaxed) < 4 {
+        0
+    } else {
+        1_000_000_000
+    };
+    Anchor {
+        ticks: read.ticks.0,
+        monotonic_raw_ns: (read.monotonic_raw_ns + jump_ns).cast_signed(),
+        realtime_ns: (read.realtime_ns + jump_ns).cast_signed(),
+        uncertainty_ns: read.uncertainty_ns,
+        segment: SegmentId(0),
+    }
+}
+
+#[test]
+fn a_jump_begins_a_segment_and_no_chunk_or_rollup_crosses_it() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("x.bin");
+    let recorder = Recorder::builder()
+        .capture(&path)
+        .anchor_source(jumping)
+        .scoped();
+    let recorder = recorder.start().expect("the recorder starts");
+    recorder.scope(|| {
+        for number in 0..300 {
+            record_histogram(NUMBER, number);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let stopped = recorder.stop().expect("a clean end");
+    assert_eq!((stopped.records, stopped.lost.total()), (300, 0));
+    let capture = Capture::open(&path);
+    let segments: Vec<u32> = capture
+        .index
+        .event_chunks()
+        .map(|entry| entry.head.segment.0)
+        .collect();
+    assert!(segments.is_sorted());
+    assert_eq!((segments.first(), segments.last()), (Some(&0), Some(&1)));
+    assert_eq!(capture.values("number"), (0..300).collect::<Vec<u64>>());
+    let told = capture
+        .index
+        .notes
+        .warnings
+        .iter()
+        .filter(|warning| warning.code == WarningCode::CLOCK)
+        .count();
+    assert_eq!(told, 1);
+    let anchors = &capture.index.anchors.anchors;
+    assert!(
+        anchors.iter().any(|anchor| anchor.segment.0 == 0)
+            && anchors.iter().any(|anchor| anchor.segment.0 == 1)
+    );
+    capture.assert_rollups_equal_scan();
+}
+
+#[test]
+fn an_ordinary_capture_has_one_segment_and_two_anchors_at_least() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("x.bin");
+    let recorder = Recorder::builder()
+        .capture(&path)
+        .scoped()
+        .start()
+        .expect("the recorder starts");
+    recorder.scope(|| record_histogram(NUMBER, 1));
+    thread::sleep(Duration::from_millis(30));
+    recorder.stop().expect("a clean end");
+    let capture = Capture::open(&path);
+    let anchors = &capture.index.anchors.anchors;
+    assert!(anchors.len() >= 3, "{anchors:?}");
+    assert!(anchors.iter().all(|anchor| anchor.segment == SegmentId(0)));
+    // The header's estimate and the anchors agree.
+    let header = capture.index.header.as_ref().expect("a header");
+    let (first, last) = (&anchors[0], &anchors[anchors.len() - 1]);
+    let rate = (last.ticks - first.ticks) as f64 * 1e9
+        / (last.monotonic_raw_ns - first.monotonic_raw_ns) as f64;
+    let off = (header.clock.ticks_per_second / rate - 1.0).abs();
+    assert!(off < 0.02, "{} and {rate}", header.clock.ticks_per_second);
+}

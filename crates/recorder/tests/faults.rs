@@ -1,0 +1,324 @@
+//! Storage that fails: nothing is torn, nothing is there twice, and what happened is in the capture.
+
+mod common;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::Capture;
+use perf_format::WarningCode;
+use perf_probe::{events, record_histogram};
+use perf_recorder::{Builder, Recorder, Refused, Sink, StopError, Storage, SyncPolicy};
+
+events! {
+    NUMBER: observation("") = "number";
+}
+
+/// What a disk does with a write: how much of it, or why not.
+type Write = fn(call: u64, length: usize) -> Result<usize, i32>;
+
+/// A disk in memory, with a fault.
+#[derive(Clone)]
+struct Disk {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    write: Write,
+    sync: fn(call: u64) -> Result<(), i32>,
+    calls: Arc<Mutex<(u64, u64)>>,
+}
+
+impl Disk {
+    fn new(write: Write) -> Self {
+        Self {
+            bytes: Arc::default(),
+            write,
+            sync: |_| Ok(()),
+            calls: Arc::default(),
+        }
+    }
+
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().expect("nobody panicked")
+    }
+}
+
+impl Storage for Disk {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let mut calls = self.calls.lock().expect("nobody panicked");
+        calls.0 += 1;
+        // The header is written at the start, which may fail; the faults are for later.
+        let count = if offset == 0 {
+            Ok(bytes.len())
+        } else {
+            (self.write)(calls.0, bytes.len())
+        };
+        drop(calls);
+        let count = count.map_err(io::Error::from_raw_os_error)?;
+        let (mut disk, from) = (self.bytes(), offset as usize);
+        assert!(from <= disk.len(), "a hole before offset {offset}");
+        let end = disk.len().max(from + count);
+        disk.resize(end, 0);
+        disk[from..from + count].copy_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut calls = self.calls.lock().expect("nobody panicked");
+        calls.1 += 1;
+        (self.sync)(calls.1).map_err(io::Error::from_raw_os_error)
+    }
+}
+
+fn builder(disk: &Disk) -> Builder {
+    Recorder::builder().storage(disk.clone()).scoped()
+}
+
+/// Records numbers, with flushes in between so that there are many chunks; returns the capture.
+fn record(recorder: Recorder, disk: &Disk, count: u64) -> Capture {
+    recorder.scope(|| {
+        for number in 0..count {
+            record_histogram(NUMBER, number);
+            if number % 500 == 0 {
+                recorder.flush().expect("flushed");
+            }
+        }
+    });
+    let stopped = recorder.stop().expect("a clean end");
+    assert_eq!((stopped.records, stopped.lost.total()), (count, 0));
+    assert_eq!(stopped.bytes, disk.bytes().len() as u64);
+    let capture = Capture::parse(disk.bytes().clone()).expect("a capture");
+    assert_eq!(capture.values("number"), (0..count).collect::<Vec<u64>>());
+    assert!(capture.index.closed_cleanly());
+    capture.assert_each_slot_once();
+    capture.assert_rollups_equal_scan();
+    capture
+}
+
+fn warnings(capture: &Capture, code: WarningCode) -> Vec<&str> {
+    let all = &capture.index.notes.warnings;
+    all.iter()
+        .filter(|warning| warning.code == code)
+        .map(|warning| warning.message.as_str())
+        .collect()
+}
+
+#[test]
+fn short_writes_and_interruptions_are_nothing_special() {
+    let disk = Disk::new(|call, length| {
+        if call % 3 == 0 {
+            Err(libc::EINTR)
+        } else {
+            Ok(length.min(100))
+        }
+    });
+    let capture = record(
+        builder(&disk).start().expect("the recorder starts"),
+        &disk,
+        5_000,
+    );
+    assert_eq!(
+        warnings(&capture, WarningCode::WRITE_FAILED),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn a_full_disk_is_written_to_again_and_told_of() {
+    // Every fourth chunk or so breaks off in the middle, twice.
+    let disk = Disk::new(|call, length| match call % 8 {
+        5 => Ok(length.div_ceil(2)),
+        6 | 7 => Err(if call % 16 < 8 {
+            libc::ENOSPC
+        } else {
+            libc::EIO
+        }),
+        _ => Ok(length),
+    });
+    let capture = record(
+        builder(&disk).start().expect("the recorder starts"),
+        &disk,
+        5_000,
+    );
+    let told = warnings(&capture, WarningCode::WRITE_FAILED);
+    assert!(!told.is_empty());
+    assert!(
+        told[0].contains("failed 2 times") && told[0].contains("No space left"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_failed_sync_is_told_with_its_bytes_and_not_asked_again() {
+    let mut disk = Disk::new(|_, length| Ok(length));
+    disk.sync = |call| if call == 3 { Err(libc::EIO) } else { Ok(()) };
+    let recorder = builder(&disk)
+        .interval(Duration::from_millis(20))
+        .start()
+        .expect("the recorder starts");
+    recorder.scope(|| {
+        for number in 0..6 {
+            record_histogram(NUMBER, number);
+            recorder
+                .flush()
+                .expect("flushed: what could be done was done");
+            thread::sleep(Duration::from_millis(30));
+        }
+    });
+    recorder.stop().expect("a clean end");
+    let capture = Capture::parse(disk.bytes().clone()).expect("a capture");
+    let told = warnings(&capture, WarningCode::SYNC_FAILED);
+    let [told] = told.as_slice() else {
+        panic!("one warning: {told:?}")
+    };
+    let numbers: Vec<u64> = told
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [.., from, to] = numbers.as_slice() else {
+        panic!("two offsets: {told}")
+    };
+    assert!(from < to && *to < disk.bytes().len() as u64, "{told}");
+}
+
+#[test]
+fn never_to_sync_is_a_policy() {
+    let disk = Disk::new(|_, length| Ok(length));
+    let recorder = builder(&disk)
+        .sync_policy(SyncPolicy::Never)
+        .start()
+        .expect("the recorder starts");
+    record(recorder, &disk, 2_000);
+    assert_eq!(disk.calls.lock().expect("nobody panicked").1, 0);
+}
+
+#[test]
+fn a_slow_disk_costs_records_only_when_the_spool_is_full_and_each_is_counted() {
+    let disk = Disk::new(|_, length| {
+        thread::sleep(Duration::from_millis(30));
+        Ok(length)
+    });
+    let recorder = builder(&disk)
+        .spool_bytes(256 << 10)
+        .max_ring_bytes(64 << 10)
+        .patience(Duration::from_secs(60))
+        .start()
+        .expect("the recorder starts");
+    let mut attempted = 0;
+    recorder.scope(|| {
+        let until = Instant::now() + Duration::from_millis(400);
+        while Instant::now() < until {
+            for _ in 0..1_000 {
+                // Numbers that no encoding makes small.
+                record_histogram(
+                    NUMBER,
+                    attempted | 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(attempted) << 24,
+                );
+                attempted += 1;
+            }
+        }
+    });
+    let stopped = recorder.stop().expect("a clean end");
+    let capture = Capture::parse(disk.bytes().clone()).expect("a capture");
+    assert!(stopped.lost.total() > 0, "the disk was fast enough");
+    assert_eq!(stopped.records + stopped.lost.total(), attempted);
+    assert_eq!(
+        (capture.records(), capture.lost),
+        (stopped.records, stopped.lost.total())
+    );
+    let spool = capture
+        .index
+        .notes
+        .self_costs
+        .iter()
+        .map(|cost| cost.spool_high_water_bytes)
+        .max();
+    assert!(spool.is_some_and(|bytes| bytes <= 256 << 10), "{spool:?}");
+}
+
+#[test]
+fn a_dead_disk_does_not_keep_the_program_from_ending() {
+    let disk = Disk::new(|_, _| Err(libc::ENOSPC));
+    let recorder = builder(&disk)
+        .patience(Duration::from_millis(100))
+        .start()
+        .expect("the recorder starts");
+    recorder.scope(|| record_histogram(NUMBER, 1));
+    assert!(recorder.flush().is_err());
+    let failing = recorder.status().failing.expect("the status says why");
+    assert!(failing.contains("No space left"), "{failing}");
+    let error = recorder.stop().expect_err("it did not write everything");
+    let StopError::Unwritten { bytes, error } = &error else {
+        panic!("{error}")
+    };
+    assert!(
+        *bytes > 0 && error.contains("No space left"),
+        "{bytes} {error}"
+    );
+}
+
+#[test]
+fn a_sink_that_often_has_no_room_gets_everything_in_order() {
+    #[derive(Clone, Default)]
+    struct Moody(Arc<Mutex<(u64, Vec<u8>)>>);
+    impl Sink for Moody {
+        fn accept(&mut self, piece: &[u8]) -> Result<(), Refused> {
+            let mut mine = self.0.lock().expect("nobody panicked");
+            mine.0 += 1;
+            if mine.0.is_multiple_of(3) || mine.0 == 1 {
+                mine.1.extend_from_slice(piece);
+                Ok(())
+            } else {
+                Err(Refused)
+            }
+        }
+    }
+    let sink = Moody::default();
+    let recorder = Recorder::builder()
+        .sink(sink.clone())
+        .scoped()
+        .start()
+        .expect("the recorder starts");
+    recorder.scope(|| {
+        for number in 0..50_000 {
+            record_histogram(NUMBER, number);
+            if number % 2_000 == 0 {
+                recorder.flush().expect("flushed");
+            }
+        }
+    });
+    let stopped = recorder.stop().expect("a clean end");
+    assert_eq!((stopped.records, stopped.lost.total()), (50_000, 0));
+    let bytes = sink.0.lock().expect("nobody panicked").1.clone();
+    let capture = Capture::parse(bytes).expect("a capture");
+    assert_eq!(capture.values("number"), (0..50_000).collect::<Vec<u64>>());
+    assert!(capture.index.closed_cleanly());
+}
+
+#[test]
+fn a_directory_that_vanishes_is_told_of_and_harms_nobody() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let recorder = Recorder::builder()
+        .capture(directory.path().join("x.bin"))
+        .scoped();
+    let recorder = recorder.start().expect("the recorder starts");
+    recorder.scope(|| {
+        record_histogram(NUMBER, 1);
+        recorder.flush().expect("flushed");
+        directory.close().expect("the directory goes");
+        record_histogram(NUMBER, 2);
+        recorder
+            .flush()
+            .expect("flushed into the file without a name");
+    });
+    let stopped = recorder.stop().expect("an end");
+    assert_eq!(stopped.records, 2);
+    assert!(
+        stopped
+            .warnings
+            .iter()
+            .any(|warning| warning.message.contains("deleted")),
+        "{:?}",
+        stopped.warnings
+    );
+}
