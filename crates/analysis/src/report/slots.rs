@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use perf_format::{Coverage, SegmentId};
+
 use super::cells::{Cell, Cells};
 use super::result::Slot;
 use super::run::Run;
 use super::timeline::{SlotNumber, Timeline};
+use crate::capture::Capture;
 use crate::error::{Error, ErrorKind};
 
 /// The most slots of one report.
@@ -62,20 +65,17 @@ fn rows(run: &Run<'_>, cells: &Cells, every: i64) -> Vec<Slot> {
 
 fn refuse_too_many(run: &Run<'_>, timelines: &[Timeline]) -> Result<(), Error> {
     for ((capture, survey), timeline) in run.captures.iter().zip(&run.surveys).zip(timelines) {
-        for (segment, (first, last)) in &survey.ends {
-            let at = |ticks| capture.clock.unix_ns(*segment, ticks);
-            let from = timeline
-                .since
-                .map_or(at(*first), |since| since.max(at(*first)));
-            let to = timeline
-                .until
-                .map_or(at(*last), |until| until.min(at(*last)));
-            let every = timeline.every.unwrap_or(i64::MAX);
-            let slots = to
-                .div_euclid(every)
-                .saturating_sub(from.div_euclid(every))
-                .saturating_add(1);
-            let slots = u64::try_from(slots).unwrap_or(0);
+        let mut ends = survey.ends.clone();
+        for (segment, coverage) in counted_rollups(capture) {
+            let (first, last) = (coverage.min_end, coverage.max_end.max(coverage.min_end));
+            let range = ends.entry(segment).or_insert((first, last));
+            *range = (range.0.min(first), range.1.max(last));
+        }
+        for (segment, (first, last)) in ends {
+            let breaks = capture.clock_breaks(segment, first, last);
+            let slots = timeline.most_slots(first, last, breaks, |ticks| {
+                capture.clock.unix_ns(segment, ticks)
+            });
             if slots > MAX_SLOTS {
                 let path = capture.files[0].source.path();
                 return Err(Error::new(
@@ -89,6 +89,14 @@ fn refuse_too_many(run: &Run<'_>, timelines: &[Timeline]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What the rollups of a capture cover that may stand for chunks, with their segments.
+fn counted_rollups(capture: &Capture) -> impl Iterator<Item = (SegmentId, &Coverage)> {
+    let rollups = capture.files.iter().flat_map(|file| file.index.rollups());
+    rollups
+        .filter(|(_, coverage)| coverage.rows > 0)
+        .map(|(entry, coverage)| (entry.head.segment, coverage))
 }
 
 /// First and last slots of stretches whose counts fit into memory.
@@ -107,9 +115,9 @@ fn batches(run: &Run<'_>, timelines: &[Timeline]) -> Vec<(SlotNumber, SlotNumber
                 *rows.entry(slot).or_default() += u64::from(head.record_count);
             }
         }
-        for (entry, coverage) in capture.files.iter().flat_map(|file| file.index.rollups()) {
+        for (segment, coverage) in counted_rollups(capture) {
             for slot in planner
-                .parts(entry.head.segment, coverage.min_end, coverage.max_end)
+                .parts(segment, coverage.min_end, coverage.max_end)
                 .slots()
             {
                 rows.entry(slot).or_default();

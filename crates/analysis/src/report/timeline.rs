@@ -82,19 +82,36 @@ impl Timeline {
             parts.0.push((first, Some(0)));
             return parts;
         }
-        let mut starts: Vec<u64> = breaks
-            .iter()
-            .copied()
-            .filter(|tick| *tick > first && *tick <= last)
-            .collect();
-        starts.push(first);
-        starts.sort_unstable();
-        starts.dedup();
-        for (at, start) in starts.iter().enumerate() {
-            let end = starts.get(at + 1).map_or(last, |next| next - 1);
-            self.cut_stretch(*start, end, &unix_ns, &mut parts);
+        for (start, end) in stretches(first, last, breaks) {
+            self.cut_stretch(start, end, &unix_ns, &mut parts);
         }
         parts
+    }
+
+    /// No fewer slots than [`Timeline::parts`] finds for the same, without finding them: what a file says of its
+    /// clock can stretch a few ticks over centuries.
+    pub(crate) fn most_slots(
+        &self,
+        first: u64,
+        last: u64,
+        breaks: &[u64],
+        unix_ns: impl Fn(u64) -> i64,
+    ) -> u64 {
+        let Some(every) = self.every else {
+            return 1;
+        };
+        let mut slots = 0u64;
+        let mut before = None;
+        for (start, end) in stretches(first, last, breaks) {
+            let (start, end) = (unix_ns(start), unix_ns(end));
+            let from = self.since.map_or(start, |since| since.max(start));
+            let to = self.until.map_or(end, |until| until.min(end));
+            let (from, to) = (from.div_euclid(every), to.div_euclid(every));
+            let rise = i128::from(to) - i128::from(from) + i128::from(before != Some(from));
+            slots = slots.saturating_add(u64::try_from(rise.max(0)).unwrap_or(u64::MAX));
+            before = Some(to);
+        }
+        slots
     }
 
     fn cut_stretch(&self, start: u64, end: u64, unix_ns: &impl Fn(u64) -> i64, parts: &mut Parts) {
@@ -121,6 +138,25 @@ impl Timeline {
             at = reached;
         }
     }
+}
+
+/// `first..=last`, cut before each of `breaks` that lies within.
+fn stretches(first: u64, last: u64, breaks: &[u64]) -> impl Iterator<Item = (u64, u64)> {
+    let mut starts: Vec<u64> = breaks
+        .iter()
+        .copied()
+        .filter(|tick| *tick > first && *tick <= last)
+        .collect();
+    starts.push(first);
+    starts.sort_unstable();
+    starts.dedup();
+    let ends: Vec<u64> = starts
+        .iter()
+        .skip(1)
+        .map(|next| next - 1)
+        .chain([last])
+        .collect();
+    starts.into_iter().zip(ends)
 }
 
 /// Stretches of ticks, each with the slot that it belongs to; ascending.
@@ -256,7 +292,12 @@ mod tests {
         ];
         for timeline in timelines {
             for (first, last) in [(0, 8000), (150, 150), (3999, 4000), (4000, 7001)] {
-                let parts = timeline.parts(first, last, &[9000, 4000, 17, 3], clock);
+                let breaks = [9000, 4000, 17, 3];
+                let parts = timeline.parts(first, last, &breaks, clock);
+                if timeline.every.is_some() {
+                    let most = timeline.most_slots(first, last, &breaks, clock);
+                    assert!(parts.slots().count() as u64 <= most, "{timeline:?} {most}");
+                }
                 let mut finder = parts.finder();
                 for ticks in (first..=last).chain((first..=last).rev()) {
                     assert_eq!(finder.part_of(ticks), parts.part_of(ticks));
@@ -270,6 +311,37 @@ mod tests {
                 assert_eq!(parts.single(), single, "{timeline:?} {first}..={last}");
             }
         }
+    }
+
+    #[test]
+    fn slots_are_counted_before_they_are_found() {
+        let every = |ns| Timeline {
+            since: None,
+            until: None,
+            every: Some(ns),
+        };
+        let count = |timeline: Timeline, breaks: &[u64]| {
+            timeline.most_slots(0, 7999, breaks, |ticks| {
+                // 146 years on, and back.
+                let detour = if (1000..2000).contains(&ticks) {
+                    1 << 62
+                } else {
+                    0
+                };
+                clock(ticks) + detour
+            })
+        };
+        // Every ns before the step, and after it: the 500 that it repeats count twice.
+        assert_eq!(count(every(1), &[4000]), 2000 + 2000);
+        assert_eq!(count(every(10_000), &[1000, 2000, 4000]), 3);
+        assert!(
+            count(every(1), &[1000, 1500, 2000]) < 5000,
+            "the detour itself is short"
+        );
+        assert_eq!(
+            every(1).most_slots(0, 1, &[], |ticks| [i64::MIN, i64::MAX][ticks as usize]),
+            u64::MAX
+        );
     }
 
     #[test]
