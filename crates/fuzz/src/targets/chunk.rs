@@ -1,5 +1,7 @@
 //! One chunk, of any kind: everything in it is decoded.
 
+use std::cell::RefCell;
+
 use perf_format::{
     Aggregate, ChunkEncoder, Columns, EventsChunk, Frame, Histogram, Rollup, RollupChunk, Row,
     RunHead, SegmentId, SparseRollup, encode_rollup, limits,
@@ -84,15 +86,25 @@ fn events(chunk: &EventsChunk<'_>) {
     }
 }
 
+/// Lends an empty encoder. Its buffers are for a full chunk: to make them for every input takes longer than the rest.
+pub(super) fn with_encoder<T>(f: impl FnOnce(&mut ChunkEncoder) -> T) -> T {
+    thread_local! {
+        static ENCODER: RefCell<ChunkEncoder> = RefCell::new(ChunkEncoder::new());
+    }
+    ENCODER.with_borrow_mut(|encoder| {
+        encoder.clear();
+        f(encoder)
+    })
+}
+
 /// What was decoded can be encoded, and decodes to the same rows.
 fn written_again(rows: &[Row]) {
-    let mut encoder = ChunkEncoder::new();
-    assert_eq!(
-        encoder.push_run(RunHead::default(), rows.iter().copied()),
-        rows.len()
-    );
     let mut bytes = Vec::new();
-    let head = encoder.encode(0, SegmentId(0), &mut bytes);
+    let head = with_encoder(|encoder| {
+        let taken = encoder.push_run(RunHead::default(), rows.iter().copied());
+        assert_eq!(taken, rows.len());
+        encoder.encode(0, SegmentId(0), &mut bytes)
+    });
     assert_eq!(head.chunk_len(), bytes.len() as u64);
     let chunk = EventsChunk::parse(&bytes, 0).expect("a chunk that was just encoded");
     assert_eq!(chunk.decode_rows().as_deref(), Ok(rows));

@@ -6,14 +6,17 @@ use perf_format::{
     Tag, ThreadId, TraceId, bins, encode_rollup,
 };
 
+use super::chunk::with_encoder;
 use super::feed::Feed;
 
 /// Makes rows of the bytes, writes them, reads them.
 pub fn round_trip(bytes: &[u8]) {
-    let mut encoder = ChunkEncoder::new();
-    let made = fill(&mut Feed::new(bytes), &mut encoder);
-    one_chunk(&mut encoder, &made);
-    a_file(&mut encoder, &made);
+    let made = with_encoder(|encoder| {
+        let made = fill(&mut Feed::new(bytes), encoder);
+        one_chunk(encoder, &made);
+        a_file(encoder, &made);
+        made
+    });
     quantiles(
         made.runs
             .iter()
