@@ -375,12 +375,20 @@ fn scales(captures: &[&Capture], surveys: &[Survey]) -> Vec<f64> {
 
 /// Events that are more than one kind of thing, or have more than one unit, in one group.
 fn differing_units(events: &[EventStats]) -> impl Iterator<Item = WarningKind> {
-    let mut events: Vec<_> = events.iter().map(|row| (&row.group, &row.event, row.kind, &row.unit)).collect();
+    let mut events: Vec<_> = events
+        .iter()
+        .map(|row| (&row.group, &row.event, row.kind, &row.unit))
+        .collect();
     events.sort_unstable();
     events.dedup();
     let same = events.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
-    let differing: BTreeSet<String> = same.filter(|same| same.len() > 1).map(|same| same[0].1.clone()).collect();
-    differing.into_iter().map(|event| WarningKind::UnitMismatch { event })
+    let differing: BTreeSet<String> = same
+        .filter(|same| same.len() > 1)
+        .map(|same| same[0].1.clone())
+        .collect();
+    differing
+        .into_iter()
+        .map(|event| WarningKind::UnitMismatch { event })
 }
 
 fn few_samples(events: &[EventStats]) -> Option<WarningKind> {

@@ -213,10 +213,7 @@ impl Survey {
     }
 }
 
-fn read_heads(
-    file: &CaptureFile,
-    entries: &[u32],
-) -> Result<Vec<HeadResult>, Error> {
+fn read_heads(file: &CaptureFile, entries: &[u32]) -> Result<Vec<HeadResult>, Error> {
     let mut buffer = Vec::new();
     let mut heads = Vec::with_capacity(entries.len());
     for entry in entries {

@@ -1,0 +1,9 @@
+//! Tests of the whole crate through its public face, on captures made here.
+
+mod edge;
+mod files;
+mod gauges;
+mod hostile;
+mod oracle;
+mod verify;
+mod world;
