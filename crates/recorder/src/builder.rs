@@ -1,6 +1,7 @@
 //! Choosing where and how to record.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use perf_format::Anchor;
@@ -27,7 +28,7 @@ pub(crate) enum Destination {
     None,
     /// A file, or a directory for a file.
     Path(PathBuf),
-    Storage(Box<dyn Storage>),
+    Storage(Arc<dyn Storage>),
     Sink(Box<dyn Sink + Send>),
 }
 
@@ -82,7 +83,7 @@ impl Builder {
     /// Records into something like a file. Its bytes are written by a thread of their own, which waits for it and tries
     /// again when it fails, while encoded chunks wait in the arena.
     pub fn storage(mut self, storage: impl Storage + 'static) -> Self {
-        self.destination = Destination::Storage(Box::new(storage));
+        self.destination = Destination::Storage(Arc::new(storage));
         self
     }
 

@@ -47,6 +47,7 @@ mod sink;
 mod start;
 mod status;
 mod storage;
+mod syncer;
 mod warning;
 mod writer;
 

@@ -9,6 +9,8 @@ use crate::drainer::Drainer;
 use crate::outlet::Outlet;
 use crate::pace::Pace;
 use crate::progress::Progress;
+use crate::storage::Storage;
+use crate::syncer;
 use crate::writer::Writer;
 
 /// The pause between two offers to a sink that had no room.
@@ -153,11 +155,17 @@ impl Threads {
         shared: &Arc<Shared>,
         writer: Option<JoinHandle<()>>,
     ) -> std::io::Result<Self> {
-        let shared = Arc::clone(shared);
-        let drainer = thread::Builder::new()
-            .name("perf-drainer".into())
-            .spawn(move || shared.run_drainer())?;
-        Ok(Self { drainer, writer })
+        let for_thread = Arc::clone(shared);
+        let builder = thread::Builder::new().name("perf-drainer".into());
+        let drainer = builder.spawn(move || for_thread.run_drainer());
+        if drainer.is_err() {
+            // The writer waits for pieces that nobody will bring.
+            shared.progress.complete();
+        }
+        Ok(Self {
+            drainer: drainer?,
+            writer,
+        })
     }
 
     pub(crate) fn wake_writer(&self) {
@@ -180,6 +188,19 @@ impl Threads {
         }
         drained.map_err(|_| "drainer")
     }
+}
+
+/// Starts the thread that syncs. It ends by itself after the writer's last order; nobody waits for it, since a storage can
+/// hang.
+pub(crate) fn start_syncer(
+    storage: Arc<dyn Storage>,
+    progress: Arc<Progress>,
+) -> std::io::Result<()> {
+    let work = move || syncer::run(&*storage, &progress);
+    thread::Builder::new()
+        .name("perf-sync".into())
+        .spawn(work)
+        .map(drop)
 }
 
 /// Starts the writer thread.

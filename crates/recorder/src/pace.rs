@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-/// The sleep after a round that found much.
-const SHORTEST: Duration = Duration::from_millis(1);
-/// The sleep of an idle program. A hundred rounds a second, at some microseconds each, stay below a thousandth of a core.
-const LONGEST: Duration = Duration::from_millis(10);
+/// The sleep after a round that found something.
+const BUSY: Duration = Duration::from_millis(1);
+/// The sleep of an idle program. Twenty rounds a second stay below a thousandth of a core, also on a virtual machine that
+/// takes 20 µs to wake a thread.
+const IDLE: Duration = Duration::from_millis(50);
+/// A shorter sleep than this is not worth its two switches.
+const SHORTEST: Duration = Duration::from_micros(100);
+/// How full the fullest ring shall be when the drainer comes.
+const WANTED_FULL: f64 = 0.4;
 
 /// Short sleeps while records come, longer ones while none do.
 pub(crate) struct Pace {
@@ -14,19 +19,23 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self { sleep: SHORTEST }
+        Self { sleep: BUSY }
     }
 
-    /// The sleep after a round that took `records` out of the rings, of which the fullest held
-    /// `fullest` (0 to 1) of what it can.
+    /// The sleep after a round that took `records` out of the rings, of which the fullest was `fullest` (0 to 1) full.
     pub(crate) fn after(&mut self, records: u64, fullest: f64) -> Duration {
-        self.sleep = if fullest > 0.25 {
-            // A ring that fills a quarter in one round could be full in the next but two.
-            Duration::ZERO
-        } else if records > 0 {
-            SHORTEST
+        self.sleep = if records == 0 {
+            (self.sleep * 5 / 4).clamp(BUSY, IDLE)
+        } else if fullest <= WANTED_FULL {
+            // Grows back to the usual, from whatever a burst has made of it.
+            (self.sleep * 5 / 4).clamp(SHORTEST, BUSY)
         } else {
-            (self.sleep * 5 / 4).clamp(SHORTEST, LONGEST)
+            let less = self.sleep.min(BUSY).mul_f64(WANTED_FULL / fullest);
+            if less < SHORTEST {
+                Duration::ZERO
+            } else {
+                less
+            }
         };
         self.sleep
     }
@@ -40,9 +49,20 @@ mod tests {
     fn idle_rounds_become_rare_and_work_wakes_them() {
         let mut pace = Pace::new();
         let idle = (0..100).map(|_| pace.after(0, 0.0)).last();
-        assert_eq!(idle, Some(LONGEST));
-        assert_eq!(pace.after(1, 0.0), SHORTEST);
-        assert_eq!(pace.after(8_000, 0.9), Duration::ZERO);
-        assert_eq!(pace.after(0, 0.0), SHORTEST);
+        assert_eq!(idle, Some(IDLE));
+        assert_eq!(pace.after(1, 0.0), BUSY);
+        assert_eq!(pace.after(0, 0.0), BUSY * 5 / 4);
+    }
+
+    #[test]
+    fn full_rings_shorten_the_sleep_and_empty_ones_restore_it() {
+        let mut pace = Pace::new();
+        assert_eq!(pace.after(8_000, 0.8), BUSY / 2);
+        assert_eq!(pace.after(8_000, 0.8), BUSY / 4);
+        assert_eq!(pace.after(8_000, 1.0), SHORTEST);
+        assert_eq!(pace.after(8_000, 1.0), Duration::ZERO);
+        assert_eq!(pace.after(8_000, 0.2), SHORTEST);
+        let usual = (0..100).map(|_| pace.after(100, 0.2)).last();
+        assert_eq!(usual, Some(BUSY));
     }
 }

@@ -39,7 +39,9 @@ pub(crate) struct Progress {
 #[derive(Debug, Default)]
 struct State {
     synced: u64,
-    sync_wanted: u64,
+    sync_asked: u64,
+    sync_ordered: u64,
+    syncs_ended: bool,
     patience_ends: Option<Instant>,
     /// The writer is done.
     finished: bool,
@@ -102,16 +104,36 @@ impl Progress {
         self.changed.notify_all();
     }
 
-    /// Whether somebody waits for a sync that can be done now that everything before `offset` is written.
-    pub(crate) fn sync_asked(&self, offset: u64) -> bool {
-        let state = self.state();
-        state.synced < state.sync_wanted && state.sync_wanted <= offset
-    }
-
-    /// Asks for a sync of everything before `offset`.
+    /// Asks the writer for a sync once everything before `offset` is written.
     pub(crate) fn ask_sync(&self, offset: u64) {
         let mut state = self.state();
-        state.sync_wanted = state.sync_wanted.max(offset);
+        state.sync_asked = state.sync_asked.max(offset);
+    }
+
+    /// Whether somebody waits for a sync that can be done now that everything before `offset` is written.
+    pub(crate) fn is_sync_asked(&self, offset: u64) -> bool {
+        let state = self.state();
+        state.sync_ordered < state.sync_asked && state.sync_asked <= offset
+    }
+
+    /// Has the syncing thread sync everything before `offset`.
+    pub(crate) fn order_sync(&self, offset: u64) {
+        self.state().sync_ordered = offset;
+        self.changed.notify_all();
+    }
+
+    /// No sync will be ordered any more.
+    pub(crate) fn end_syncs(&self) {
+        self.state().syncs_ended = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until a sync is ordered: what is synced already, and up to where it shall be. `None` at the end.
+    pub(crate) fn next_sync(&self) -> Option<(u64, u64)> {
+        let waits = |state: &mut State| state.sync_ordered <= state.synced && !state.syncs_ended;
+        let waited = self.changed.wait_while(self.state(), waits);
+        let state = waited.unwrap_or_else(PoisonError::into_inner);
+        (state.sync_ordered > state.synced).then_some((state.synced, state.sync_ordered))
     }
 
     /// Waits until everything before `offset` was synced, but no longer than `patience`. False if it was not.
@@ -124,6 +146,7 @@ impl Progress {
         state.synced >= offset
     }
 
+    /// The drainer has put its last piece into the spool.
     pub(crate) fn complete(&self) {
         self.complete.store(true, Ordering::Release);
     }
@@ -138,9 +161,13 @@ impl Progress {
     }
 
     pub(crate) fn is_out_of_patience(&self) -> bool {
-        self.state()
-            .patience_ends
-            .is_some_and(|end| Instant::now() >= end)
+        self.patience_left().is_some_and(|left| left.is_zero())
+    }
+
+    /// `None` while patience has no end.
+    pub(crate) fn patience_left(&self) -> Option<Duration> {
+        let end = self.state().patience_ends?;
+        Some(end.saturating_duration_since(Instant::now()))
     }
 
     /// The writer is done, with everything or with its patience.

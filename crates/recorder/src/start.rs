@@ -17,14 +17,14 @@ use crate::backend::{ForkPolicy, ProbeBackend};
 use crate::builder::{Builder, Destination, Settings};
 use crate::drainer::{Drainer, Parts};
 use crate::error::StartError;
-use crate::live::{Engine, Shared, Threads, start_writer};
+use crate::live::{Engine, Shared, Threads, start_syncer, start_writer};
 use crate::outlet::{Outlet, SinkOutlet, SpoolOutlet};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::salvage::{self, SalvageError};
 use crate::sink::Sink;
 use crate::storage::Storage;
-use crate::writer::Writer;
+use crate::writer::{SyncPolicy, Writer};
 use crate::{calibrate, machine, path};
 
 /// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
@@ -34,7 +34,7 @@ const LARGEST_PIECE: usize = 64 << 20;
 
 /// The capture before its first byte.
 struct Opened {
-    storage: Option<Box<dyn Storage>>,
+    storage: Option<Arc<dyn Storage>>,
     sink: Option<Box<dyn Sink + Send>>,
     path: Option<PathBuf>,
 }
@@ -98,7 +98,7 @@ fn open(destination: Destination) -> Result<Opened, StartError> {
         Destination::Path(asked) => {
             let (file, path) = path::create(&asked)?;
             Opened {
-                storage: Some(Box::new(file)),
+                storage: Some(Arc::new(file)),
                 sink: None,
                 path: Some(path),
             }
@@ -232,7 +232,7 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
 
 fn run(
     settings: &Settings,
-    storage: Option<Box<dyn Storage>>,
+    storage: Option<Arc<dyn Storage>>,
     sink: Option<Box<dyn Sink + Send>>,
     path: Option<PathBuf>,
     mut begun: Begun,
@@ -283,7 +283,7 @@ fn run(
 /// Writes the header and starts the writer thread.
 fn start_file(
     settings: &Settings,
-    mut storage: Box<dyn Storage>,
+    storage: Arc<dyn Storage>,
     path: Option<&Path>,
     begun: &mut Begun,
 ) -> Result<(Box<dyn Outlet + Send>, JoinHandle<()>), StartError> {
@@ -291,11 +291,18 @@ fn start_file(
         path: path.map(Path::to_owned).unwrap_or_default(),
         source,
     };
-    write_all(&mut *storage, &begun.header).map_err(create)?;
+    write_all(&*storage, &begun.header).map_err(create)?;
     let offset = begun.header.len() as u64;
     let Some(spool) = begun.owner.take_spool_reader() else {
         return Err(StartError::NoDestination);
     };
+    let failed = |source| StartError::System {
+        action: "start the writer's threads",
+        source,
+    };
+    if settings.sync != SyncPolicy::Never {
+        start_syncer(Arc::clone(&storage), Arc::clone(&begun.progress)).map_err(failed)?;
+    }
     let writer = Writer::new(
         spool,
         storage,
@@ -304,10 +311,6 @@ fn start_file(
         Arc::clone(&begun.progress),
     )
     .with_hook(settings.hook);
-    let failed = |source| StartError::System {
-        action: "start the writer's thread",
-        source,
-    };
     let writer = start_writer(writer).map_err(failed)?;
     let outlet = SpoolOutlet {
         writer: writer.thread().clone(),
@@ -316,7 +319,7 @@ fn start_file(
     Ok((Box::new(outlet), writer))
 }
 
-fn write_all(storage: &mut dyn Storage, bytes: &[u8]) -> std::io::Result<()> {
+fn write_all(storage: &dyn Storage, bytes: &[u8]) -> std::io::Result<()> {
     let mut written = 0;
     while written < bytes.len() {
         match storage.write_at(&bytes[written..], written as u64) {

@@ -19,7 +19,7 @@ use crate::storage::Storage;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 /// The longest sleep with nothing to do.
-const IDLE: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// When the storage is asked to make what was written survive a crash of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Default for SyncPolicy {
 /// The state of the writer. Its thread calls [`step`](Self::step) over and over.
 pub(crate) struct Writer {
     spool: SpoolReader,
-    storage: Box<dyn Storage>,
+    storage: Arc<dyn Storage>,
     progress: Arc<Progress>,
     policy: SyncPolicy,
     hook: Option<Hook>,
@@ -49,11 +49,10 @@ pub(crate) struct Writer {
     offset: u64,
     /// Bytes of the oldest chunk that are written already.
     part: usize,
-    /// Everything before this offset survived a sync, or is noted as doubtful.
-    synced: u64,
+    /// Syncs were ordered up to this offset.
+    ordered: u64,
     last_sync: Instant,
     failing: Option<Failing>,
-    unreachable_told: bool,
 }
 
 struct Failing {
@@ -77,7 +76,7 @@ impl Writer {
     /// `offset` is where the first chunk goes: the length of the header, which is in the storage already.
     pub(crate) fn new(
         spool: SpoolReader,
-        storage: Box<dyn Storage>,
+        storage: Arc<dyn Storage>,
         offset: u64,
         policy: SyncPolicy,
         progress: Arc<Progress>,
@@ -91,10 +90,9 @@ impl Writer {
             hook: None,
             offset,
             part: 0,
-            synced: 0,
+            ordered: 0,
             last_sync: Instant::now(),
             failing: None,
-            unreachable_told: false,
         }
     }
 
@@ -106,18 +104,25 @@ impl Writer {
     /// Runs until the recorder stops and the spool is empty, or until patience ends.
     pub(crate) fn run(&mut self) {
         loop {
+            // Asked before the spool is looked at: what comes into the spool later is not missed.
+            let is_complete = self.progress.is_complete();
             let step = self.step();
-            let done = step == Step::Idle && self.progress.is_complete();
-            self.sync_if_due(done);
-            if done || self.progress.is_out_of_patience() {
+            if is_complete && step == Step::Idle {
+                self.sync_at_end();
                 break;
             }
+            if self.progress.is_out_of_patience() {
+                break;
+            }
+            self.sync_if_due();
             match step {
                 Step::Wrote => {}
-                Step::Idle => thread::park_timeout(IDLE),
+                // The drainer wakes it; a sync may be due before.
+                Step::Idle => thread::park_timeout(self.time_to_sync().min(LONGEST_WAIT)),
                 Step::Failed(wait) => thread::park_timeout(wait),
             }
         }
+        self.progress.end_syncs();
         self.progress.finish();
     }
 
@@ -205,34 +210,37 @@ impl Writer {
         }
     }
 
-    fn sync_if_due(&mut self, done: bool) {
-        let due = match self.policy {
-            SyncPolicy::Every(interval) => done || self.last_sync.elapsed() >= interval,
-            SyncPolicy::AtStop => done,
-            SyncPolicy::Never => false,
-        };
-        if !due && !self.progress.sync_asked(self.offset) {
+    /// Has the other thread sync, if it is time to.
+    fn sync_if_due(&mut self) {
+        if self.time_to_sync() > Duration::ZERO && !self.progress.is_sync_asked(self.offset) {
             return;
         }
         self.last_sync = Instant::now();
+        if self.ordered < self.offset || self.policy == SyncPolicy::Never {
+            self.order_sync();
+        }
+    }
+
+    fn order_sync(&mut self) {
+        self.ordered = self.offset;
+        self.progress.order_sync(self.offset);
         if self.policy == SyncPolicy::Never {
-            self.synced = self.offset;
+            self.progress.synced(self.offset);
         }
-        if self.synced < self.offset {
-            if let Err(error) = self.storage.sync() {
-                let (from, to) = (self.synced, self.offset);
-                self.progress.tell(Trouble::SyncFailed {
-                    from,
-                    to,
-                    error: error.to_string(),
-                });
-            }
-            self.synced = self.offset;
+    }
+
+    /// The time until the next sync that nobody asks for.
+    fn time_to_sync(&self) -> Duration {
+        match self.policy {
+            SyncPolicy::Every(interval) => interval.saturating_sub(self.last_sync.elapsed()),
+            SyncPolicy::AtStop | SyncPolicy::Never => Duration::MAX,
         }
-        if !self.unreachable_told && !self.storage.is_reachable() {
-            self.unreachable_told = true;
-            self.progress.tell(Trouble::Unreachable);
-        }
-        self.progress.synced(self.synced);
+    }
+
+    /// The last sync. It may take as long as the recorder's owner is willing to wait.
+    fn sync_at_end(&mut self) {
+        self.order_sync();
+        let left = self.progress.patience_left().unwrap_or(LONGEST_WAIT);
+        self.progress.wait_for_sync(self.offset, left);
     }
 }

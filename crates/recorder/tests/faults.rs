@@ -44,7 +44,7 @@ impl Disk {
 }
 
 impl Storage for Disk {
-    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut calls = self.calls.lock().expect("nobody panicked");
         calls.0 += 1;
         // The header is written at the start, which may fail; the faults are for later.
@@ -63,7 +63,7 @@ impl Storage for Disk {
         Ok(count)
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&self) -> io::Result<()> {
         let mut calls = self.calls.lock().expect("nobody panicked");
         calls.1 += 1;
         (self.sync)(calls.1).map_err(io::Error::from_raw_os_error)
