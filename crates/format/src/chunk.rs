@@ -81,10 +81,12 @@ impl ColumnId {
     pub const END: ColumnId = ColumnId(17);
     /// Values, grouped by series.
     pub const VALUE: ColumnId = ColumnId(18);
-    /// Row → index into the chunk's trace dictionary, 0 for none.
+    /// Trace run → index into the chunk's trace dictionary plus 1, or 0 for none.
     pub const TRACE: ColumnId = ColumnId(19);
     /// Trace ids.
     pub const TRACE_DICT: ColumnId = ColumnId(20);
+    /// Trace run → its rows.
+    pub const TRACE_RUNS: ColumnId = ColumnId(22);
     /// Keys and texts of annotations.
     pub const STRINGS: ColumnId = ColumnId(21);
     /// Reserved: how many rows one kept row stands for.
@@ -356,6 +358,7 @@ fn column_name(id: ColumnId) -> &'static str {
         ColumnId::END => "the end column of a chunk",
         ColumnId::VALUE => "the value column of a chunk",
         ColumnId::TRACE => "the trace column of a chunk",
+        ColumnId::TRACE_RUNS => "the trace runs of a chunk",
         ColumnId::TRACE_DICT => "the trace dictionary of a chunk",
         ColumnId::STRINGS => "the strings of a chunk",
         ColumnId::SUMMARIES => "the summaries of a rollup",

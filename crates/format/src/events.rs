@@ -3,7 +3,7 @@
 //! After the column directory the head holds
 //!
 //! ```text
-//! ranges u32 · series u32 · losses u32 · strings u32 · traces u32 · reserved u32
+//! ranges u32 · series u32 · losses u32 · strings u32 · traces u32 · trace_runs u32
 //! ranges × [ring u32, thread u32, first_seq u64, slots u32, rows u32, first_end u64]
 //! series × [event u32, tag u8, 3 × 0, rows u32, value_offset u32, max_value u64]
 //! losses × [ring u32, thread u32, cause u32, 0 u32, count u64, from_ticks u64, to_ticks u64]
@@ -16,7 +16,8 @@
 //! | SERIES | row | index into the series table |
 //! | END | row | end − end of the row before in its range; 0 for the first, whose end is `first_end` |
 //! | VALUE | row | values of the first series in row order, then those of the second …; each series begins a block |
-//! | TRACE | row | 0, or 1 + index into TRACE_DICT; the column is absent if all are 0 |
+//! | TRACE | trace run | of rows that follow one another and have the same trace: 0, or 1 + index into TRACE_DICT |
+//! | TRACE_RUNS | trace run | its rows |
 //! | TRACE_DICT | trace | trace ids, by first appearance |
 //! | STRINGS | string | lengths as packed blocks, then the bytes one after another |
 
@@ -28,6 +29,7 @@ mod layout;
 mod reader;
 mod roll;
 mod strings;
+mod trace_runs;
 
 pub use columns::Columns;
 pub use encoder::{ChunkEncoder, ChunkFull, RunHead};

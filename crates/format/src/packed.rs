@@ -40,6 +40,9 @@ pub(crate) enum Modes {
     Plain,
     /// The shorter of plain and delta.
     Both,
+    /// Plain with base 0, unless all values are equal: for indexes into small
+    /// tables, where looking for the smallest is wasted time as well.
+    Index,
 }
 
 /// Appends `values` as blocks; returns their extent.

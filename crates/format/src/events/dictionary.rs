@@ -12,7 +12,8 @@ const MIN_SLOTS: usize = 1 << 10;
 #[derive(Debug)]
 pub(super) struct Dictionary {
     keys: Vec<u64>,
-    /// 0 is free; else 1 + the index of the key. A power of two, at least twice the keys.
+    /// 0 is free; else 1 + the index of the key. A power of two, at least four
+    /// times the keys, so that the first probe nearly always decides.
     slots: Vec<u32>,
     shift: u32,
     multiplier: u64,
@@ -44,8 +45,38 @@ impl Dictionary {
         self.slots.fill(0);
     }
 
+    /// The index of `key`, if it has one.
+    pub(super) fn find(&self, key: u64) -> Option<u32> {
+        let mask = self.slots.len() - 1;
+        let mut slot = self.home(key);
+        loop {
+            match self.slots[slot & mask] {
+                0 => return None,
+                taken if self.keys[taken as usize - 1] == key => return Some(taken - 1),
+                _ => slot += 1,
+            }
+        }
+    }
+
+    /// The index of each of `keys` into the same place of `indexes`; new ones for
+    /// those that have none.
+    pub(super) fn intern_all(&mut self, keys: &[u64], indexes: &mut [u32]) {
+        // All first probes at once, so that their cache misses overlap; nothing
+        // depends on what was found until all are on their way.
+        let mask = self.slots.len() - 1;
+        for (index, &key) in indexes.iter_mut().zip(keys) {
+            *index = self.slots[self.home(key) & mask];
+        }
+        for (index, &key) in indexes.iter_mut().zip(keys) {
+            // A slot that was free may have been taken since; one that was taken stays so.
+            *index = match self.keys.get((*index as usize).wrapping_sub(1)) {
+                Some(&found) if found == key => *index - 1,
+                _ => self.intern(key),
+            };
+        }
+    }
+
     /// The index of `key`; a new one if it has none.
-    #[inline]
     pub(super) fn intern(&mut self, key: u64) -> u32 {
         let mask = self.slots.len() - 1;
         let mut slot = self.home(key) & mask;
@@ -70,7 +101,7 @@ impl Dictionary {
         self.keys.push(key);
         let taken = self.keys.len() as u32;
         self.slots[slot] = taken;
-        if self.keys.len() * 2 > self.slots.len() {
+        if self.keys.len() * 4 > self.slots.len() {
             self.grow();
         }
         taken - 1
@@ -98,15 +129,33 @@ mod tests {
     #[test]
     fn numbers_keys_by_first_appearance() {
         let mut dictionary = Dictionary::new();
-        for _ in 0..3 {
+        for round in 0..3 {
             for key in 0..5000u64 {
-                let key = key.wrapping_mul(0x1_0000_0000);
+                let key = key << 32;
+                assert_eq!(
+                    dictionary.find(key),
+                    (round > 0).then_some((key >> 32) as u32)
+                );
                 assert_eq!(u64::from(dictionary.intern(key)), key >> 32);
             }
         }
         assert_eq!(dictionary.len(), 5000);
         assert_eq!(dictionary.keys()[7], 7 << 32);
         dictionary.clear();
+        assert_eq!(dictionary.find(0), None);
         assert_eq!(dictionary.intern(u64::MAX), 0);
+    }
+
+    #[test]
+    fn many_at_once_are_numbered_like_one_by_one() {
+        let (mut together, mut single) = (Dictionary::new(), Dictionary::new());
+        let mut noise = crate::load::Noise::new(5);
+        for round in 1..40 {
+            let keys: Vec<u64> = (0..200).map(|_| noise.next() % (round * 100)).collect();
+            let mut indexes = vec![0; keys.len()];
+            together.intern_all(&keys, &mut indexes);
+            let expected: Vec<u32> = keys.iter().map(|&key| single.intern(key)).collect();
+            assert_eq!(indexes, expected);
+        }
     }
 }

@@ -18,6 +18,7 @@ impl ChunkEncoder {
         self.is_grouped = true;
         self.is_open = false;
         self.order_runs();
+        self.traces.order(self.runs.iter().map(Run::rows));
         self.grouped.resize(self.rows, 0);
         if self.series.len() == 1 {
             let mut grouped = self.grouped.as_mut_slice();
@@ -106,28 +107,28 @@ impl ChunkEncoder {
         self.group();
         let mut head = self.head(chunk_seq, segment);
         let start = out.len();
-        let traced = self.traces.len() > 0;
-        let columns = 3 + 2 * usize::from(traced) + usize::from(self.strings.len() > 0);
+        let traced = !self.traces.ids().is_empty();
+        let columns = 3 + 3 * usize::from(traced) + usize::from(self.strings.len() > 0);
         let mut chunk = ChunkBuilder::begin(out, &head, columns);
         let series_at = self.put_tables(&mut chunk);
         chunk.end_head();
         let body = start + chunk.position();
         self.put_values(&mut chunk, series_at);
         chunk.column(ColumnId::SERIES, encoding::PACKED, |out| {
-            self.put_rows(Modes::Plain, out, |rows, block| {
+            self.put_rows(Modes::Index, out, |rows, block| {
                 widen(&self.series_of[rows], block)
             });
         });
         chunk.column(ColumnId::END, encoding::PACKED, |out| self.put_ends(out));
         if traced {
-            chunk.column(ColumnId::TRACE, encoding::PACKED, |out| {
-                self.put_rows(Modes::Both, out, |rows, block| {
-                    widen(&self.trace_of[rows], block)
+            let mut column = |id, values, modes| {
+                chunk.column(id, encoding::PACKED, |out| {
+                    encode(values, modes, out);
                 });
-            });
-            chunk.column(ColumnId::TRACE_DICT, encoding::PACKED, |out| {
-                encode(self.traces.keys(), Modes::Plain, out);
-            });
+            };
+            column(ColumnId::TRACE, self.traces.numbers(), Modes::Both);
+            column(ColumnId::TRACE_RUNS, self.traces.lengths(), Modes::Plain);
+            column(ColumnId::TRACE_DICT, self.traces.ids(), Modes::Index);
         }
         if self.strings.len() > 0 {
             chunk.column(ColumnId::STRINGS, encoding::PLAIN, |out| {
@@ -141,7 +142,7 @@ impl ChunkEncoder {
     }
 
     fn head(&self, chunk_seq: u64, segment: SegmentId) -> ChunkHead {
-        let ends = &self.ends[..self.rows];
+        let (min_end, max_end) = self.end_range();
         ChunkHead {
             kind: ChunkKind::EVENTS,
             version: crate::CHUNK_VERSION,
@@ -149,10 +150,31 @@ impl ChunkEncoder {
             segment,
             chunk_seq,
             min_start: if self.rows == 0 { 0 } else { self.min_start },
-            min_end: ends.iter().copied().min().unwrap_or(0),
-            max_end: ends.iter().copied().max().unwrap_or(0),
+            min_end,
+            max_end,
             ..ChunkHead::default()
         }
+    }
+
+    /// Smallest and largest end; zeros without rows. Ends nearly always rise within
+    /// a run, and then the first and the last of each run tell.
+    fn end_range(&self) -> (u64, u64) {
+        let (mut low, mut high) = (u64::MAX, 0);
+        for run in self.runs.iter().filter(|run| run.range.rows > 0) {
+            let ends = &self.ends[run.rows()];
+            // A difference tells a fall by its sign only between ticks below 2⁶³.
+            let falls = ends
+                .iter()
+                .zip(&ends[1..])
+                .fold(ends[0], |falls, (before, after)| {
+                    falls | after | after.wrapping_sub(*before)
+                });
+            let ends_of_run = [ends[0], ends[ends.len() - 1]];
+            let outer = if falls >> 63 == 0 { &ends_of_run } else { ends };
+            low = outer.iter().copied().fold(low, u64::min);
+            high = outer.iter().copied().fold(high, u64::max);
+        }
+        if self.rows == 0 { (0, 0) } else { (low, high) }
     }
 
     /// Writes the head's tables; returns where the series table begins.
@@ -163,7 +185,8 @@ impl ChunkEncoder {
             self.series.len(),
             self.losses.len(),
             self.strings.len(),
-            self.traces.len(),
+            self.traces.ids().len(),
+            self.traces.numbers().len(),
         ];
         layout::put_counts(counts, chunk.tables());
         ranges

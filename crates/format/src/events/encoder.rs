@@ -3,6 +3,7 @@
 use super::dictionary::Dictionary;
 use super::layout::{Range, Series};
 use super::strings::StringTable;
+use super::trace_runs::TraceRuns;
 use crate::{
     AnnotationValue, EventId, LossEntry, RingId, Row, SeriesKey, Tag, ThreadId, TraceId, limits,
 };
@@ -54,14 +55,13 @@ pub struct ChunkEncoder {
     pub(super) ends: ColumnOf<u64>,
     pub(super) values: ColumnOf<u64>,
     pub(super) series_of: ColumnOf<u16>,
-    pub(super) trace_of: ColumnOf<u32>,
+    pub(super) traces: TraceRuns,
     /// In the order pushed; once grouped, in that of rings and sequence numbers.
     pub(super) runs: Vec<Run>,
     pub(super) losses: Vec<LossEntry>,
     series_keys: Dictionary,
     series_cache: Box<[u64; CACHE_SLOTS]>,
     pub(super) series: Vec<Series>,
-    pub(super) traces: Dictionary,
     pub(super) strings: StringTable,
     pub(super) min_start: u64,
     /// Values by series, once grouped.
@@ -85,13 +85,12 @@ impl ChunkEncoder {
             ends: column_of(),
             values: column_of(),
             series_of: column_of(),
-            trace_of: column_of(),
+            traces: TraceRuns::new(),
             runs: Vec::new(),
             losses: Vec::new(),
             series_keys: Dictionary::new(),
             series_cache: Box::new([EMPTY_SLOT; CACHE_SLOTS]),
             series: Vec::new(),
-            traces: Dictionary::new(),
             strings: StringTable::default(),
             min_start: u64::MAX,
             grouped: Vec::new(),
@@ -206,17 +205,12 @@ impl ChunkEncoder {
             event: row.event,
             tag: row.tag,
         })?;
-        let trace = if row.trace.is_none() {
-            0
-        } else {
-            self.traces.intern(row.trace.0) + 1
-        };
         self.series[usize::from(series)].rows += 1;
         self.min_start = self.min_start.min(row.start_ticks());
         self.ends[number] = row.end_ticks;
         self.values[number] = row.value;
         self.series_of[number] = series;
-        self.trace_of[number] = trace;
+        self.traces.push(number, row.trace.0);
         self.rows = number + 1;
         Ok(())
     }

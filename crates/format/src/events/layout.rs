@@ -54,6 +54,7 @@ pub(super) struct EventTables {
     pub(super) losses: Vec<LossEntry>,
     pub(super) strings: usize,
     pub(super) traces: usize,
+    pub(super) trace_runs: usize,
 }
 
 impl EventTables {
@@ -67,6 +68,7 @@ impl EventTables {
         let losses = count("the number of loss entries", limits::MAX_CHUNK_LOSSES)?;
         let strings = count("the number of strings", limits::MAX_CHUNK_STRINGS)?;
         let traces = count("the number of traces", limits::MAX_CHUNK_ROWS)?;
+        let trace_runs = count("the number of trace runs", limits::MAX_CHUNK_ROWS)?;
         let expected =
             COUNTS_BYTES + ranges * RANGE_BYTES + series * SERIES_BYTES + losses * LOSS_BYTES;
         // Longer is allowed: a later minor version may add tables at the end.
@@ -78,10 +80,10 @@ impl EventTables {
                 frame.tables.len(),
             ));
         }
-        cursor.take(4)?;
         let mut tables = EventTables {
             strings,
             traces,
+            trace_runs,
             ..EventTables::default()
         };
         tables.ranges = (0..ranges)
@@ -148,9 +150,8 @@ impl EventTables {
     }
 }
 
-pub(super) fn put_counts(counts: [usize; 5], out: &mut Vec<u8>) {
+pub(super) fn put_counts(counts: [usize; 6], out: &mut Vec<u8>) {
     counts.iter().for_each(|&count| out.put_u32(count as u32));
-    out.put_u32(0);
 }
 
 pub(super) fn put_range(range: &Range, out: &mut Vec<u8>) {

@@ -247,30 +247,57 @@ impl<'a> EventsChunk<'a> {
     /// A damaged column.
     pub fn trace_indexes(&self, indexes: &mut Vec<u32>) -> Result<()> {
         indexes.clear();
-        let Some((column, offset)) = self.find_column(ColumnId::TRACE)? else {
-            indexes.resize(self.rows(), 0);
-            return Ok(());
-        };
         indexes.reserve(self.rows());
-        let mut highest = 0;
-        let mut reader = PackedReader::new(column, offset);
-        reader.for_each_block(self.rows(), |block| {
-            indexes.extend(block.iter().map(|&index| {
-                highest = highest.max(index);
-                index as u32
-            }));
-        })?;
-        reader.expect_end()?;
-        if highest > self.tables.traces as u64 {
-            let expected = format!("at most {}", self.tables.traces);
-            return Err(FormatError::malformed(
-                offset,
-                "an index of the trace column",
-                expected,
-                highest,
-            ));
+        self.trace_runs(|index, rows| indexes.resize(indexes.len() + rows, index))
+    }
+
+    /// Calls `f` for each run of rows of one trace, in the order of the rows, with 0
+    /// or 1 + the index of the trace in [`EventsChunk::trace_ids`], and the number of
+    /// rows. The rows add up to the chunk's.
+    ///
+    /// # Errors
+    /// A damaged column; `f` was then called for a part of the rows.
+    pub fn trace_runs(&self, mut f: impl FnMut(u32, usize)) -> Result<()> {
+        if self.tables.traces == 0 {
+            f(0, self.rows());
+            return Ok(());
         }
-        Ok(())
+        let (column, offset) = self.column(ColumnId::TRACE)?;
+        let (lengths, lengths_offset) = self.column(ColumnId::TRACE_RUNS)?;
+        let mut numbers = PackedReader::new(column, offset);
+        let mut lengths = PackedReader::new(lengths, lengths_offset);
+        let (mut number_block, mut length_block) = ([0; BLOCK], [0; BLOCK]);
+        let mut rows_left = self.rows() as u64;
+        let mut left = self.tables.trace_runs;
+        while left > 0 {
+            let here = left.min(BLOCK);
+            numbers.next_block(here, &mut number_block)?;
+            lengths.next_block(here, &mut length_block)?;
+            for (&number, &rows) in number_block[..here].iter().zip(&length_block) {
+                if number > self.tables.traces as u64 {
+                    let expected = format!("at most {}", self.tables.traces);
+                    let what = "an index of the trace column";
+                    return Err(FormatError::malformed(offset, what, expected, number));
+                }
+                rows_left = rows_left.checked_sub(rows).ok_or_else(|| {
+                    let expected = format!("at most {rows_left}");
+                    FormatError::malformed(
+                        lengths_offset,
+                        "the length of a trace run",
+                        expected,
+                        rows,
+                    )
+                })?;
+                f(number as u32, rows as usize);
+            }
+            left -= here;
+        }
+        if rows_left > 0 {
+            let what = "the rows beyond the last trace run";
+            return Err(FormatError::malformed(lengths_offset, what, 0, rows_left));
+        }
+        numbers.expect_end()?;
+        lengths.expect_end()
     }
 
     /// The distinct trace ids into `ids` (cleared first).

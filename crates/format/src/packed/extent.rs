@@ -1,6 +1,6 @@
 //! The range of a block's values, which decides its width.
 
-use super::{BLOCK, Modes};
+use super::Modes;
 
 /// Smallest and largest of some values, read as i64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,36 +30,44 @@ impl Extent {
     }
 }
 
-/// The extent of 1 to [`BLOCK`] values, and, if both modes are tried and there are
+/// The extent of the values of a block, and, if both modes are tried and there are
 /// two values, that of the differences between neighbours.
-///
-/// Nearly all blocks hold numbers below 2³¹. For these the search runs on i32,
-/// which the compiler turns into vector instructions that every processor has;
-/// on i64 it would branch.
 pub(super) fn survey(values: &[u64], modes: Modes) -> (Extent, Option<Extent>) {
+    let all = values.iter().fold(0, |all, &value| all | value);
+    if modes == Modes::Index {
+        return (of_indexes(values, all), None);
+    }
     let differences = modes == Modes::Both && values.len() > 1;
-    if values.iter().fold(0, |all, &value| all | value) >> 31 != 0 {
+    if all >> 31 != 0 {
         let extent = wide(values.iter().map(|&value| value as i64));
         let pairs = values
             .windows(2)
             .map(|pair| pair[1].wrapping_sub(pair[0]) as i64);
         return (extent, differences.then(|| wide(pairs)));
     }
-    let mut small = [0i32; BLOCK];
-    let small = &mut small[..values.len()];
-    for (small, &value) in small.iter_mut().zip(values) {
-        *small = value as i32;
-    }
-    let extent = narrow(small);
+    let extent = narrow(values);
     if !differences {
         return (extent, None);
     }
-    let mut steps = [0i32; BLOCK];
-    let steps = &mut steps[..small.len() - 1];
-    for (step, (&after, &before)) in steps.iter_mut().zip(small[1..].iter().zip(&*small)) {
-        *step = after - before;
+    (extent, Some(narrow_steps(values)))
+}
+
+/// From 0 to the largest, roughly; exact if all are equal.
+fn of_indexes(values: &[u64], all: u64) -> Extent {
+    let common = values
+        .iter()
+        .fold(u64::MAX, |common, &value| common & value);
+    if common == all {
+        return Extent {
+            low: all as i64,
+            high: all as i64,
+        };
     }
-    (extent, Some(narrow(steps)))
+    // All bits below the highest that occurs; the width is the same as that of the largest value.
+    Extent {
+        low: 0,
+        high: (u64::MAX >> all.leading_zeros()) as i64,
+    }
 }
 
 fn wide(values: impl Iterator<Item = i64>) -> Extent {
@@ -71,9 +79,33 @@ fn wide(values: impl Iterator<Item = i64>) -> Extent {
     })
 }
 
-fn narrow(values: &[i32]) -> Extent {
-    let low = values.iter().fold(i32::MAX, |low, &value| low.min(value));
-    let high = values.iter().fold(i32::MIN, |high, &value| high.max(value));
+/// The extent of values below 2³¹; there is at least one.
+///
+/// Compared as 32-bit numbers, since every x86-64 has vector instructions for
+/// these; for 64 bits the compiler would branch. The loops are as plain as they
+/// are so that it sees two reductions.
+fn narrow(values: &[u64]) -> Extent {
+    let (mut low, mut high) = (i32::MAX, i32::MIN);
+    for &value in values {
+        let value = value as i32;
+        low = low.min(value);
+        high = high.max(value);
+    }
+    Extent {
+        low: low.into(),
+        high: high.into(),
+    }
+}
+
+/// The extent of the differences between neighbours of values below 2³¹; there
+/// are at least two.
+fn narrow_steps(values: &[u64]) -> Extent {
+    let (mut low, mut high) = (i32::MAX, i32::MIN);
+    for (&before, &after) in values.iter().zip(&values[1..]) {
+        let step = after as i32 - before as i32;
+        low = low.min(step);
+        high = high.max(step);
+    }
     Extent {
         low: low.into(),
         high: high.into(),
