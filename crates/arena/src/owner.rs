@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering as StdOrdering;
 
 use crate::alloc::{Memory, bytes_of};
 use crate::arena::Arena;
@@ -243,6 +244,9 @@ impl Owner {
         let inner = self.arena.0;
         let mut allocator = inner.lock();
         inner.let_go();
+        // Before the file is closed: afterwards its number may be that of some other file of the program, which the child
+        // of a later fork must not close.
+        inner.descriptor.store(-1, StdOrdering::Relaxed);
         match allocator.close() {
             Backing::File(file) if remove => file.remove(),
             _ => Ok(()),
