@@ -8,7 +8,7 @@ use crate::ring::{MODE_OVERWRITE, RING_CLOSING, RingHead};
 use crate::slot::{SlotBlock, ring_mark};
 use crate::space::Space;
 use crate::spare::GROWTH;
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, fence, signal_fence};
 
 impl Producer {
     pub(crate) fn is_busy(&self) -> bool {
@@ -31,13 +31,16 @@ impl Producer {
     fn take_over(&self, space: &'static Space, index: u32, max_slots: u32) -> Option<()> {
         let ring = space.ring(index)?;
         let segment = ring.segment.load(Ordering::Relaxed).checked_sub(1)?;
+        // 0 when the arena was closed since the ring was opened: its pages are zero then, and a mask out of that would reach
+        // anywhere.
         let slots = space.segment(segment)?.slots.load(Ordering::Relaxed);
+        let mask = u64::from(slots).checked_sub(1)?;
         self.data.set(space.data(segment)?.as_ptr());
         let head = ring.start_seq.load(Ordering::Relaxed);
         self.cursor.set(0);
         self.head.set(head);
         self.limit.set(head);
-        self.mask.set(u64::from(slots) - 1);
+        self.mask.set(mask);
         self.published.set(&raw const ring.head);
         self.block.set(SlotBlock::taken());
         self.blocks.set(0);
@@ -63,10 +66,12 @@ impl Producer {
         let Some(space) = self.space.take() else {
             return;
         };
+        // First: once the ring is closing it may be somebody else's at any moment, and a signal handler must not find it.
+        self.forget();
+        signal_fence();
         if let Some(ring) = space.ring(self.ring.get()) {
             ring.state.store(RING_CLOSING, Ordering::Release);
         }
-        self.forget();
     }
 
     /// Becomes detached without touching the arena: for the child of a fork.
@@ -207,6 +212,10 @@ impl Producer {
         ) else {
             return false;
         };
+        // Looked at once: an arena that is closed meanwhile has zeros here, and a mask out of that would reach anywhere.
+        let Some(mask) = u64::from(new.slots.load(Ordering::Relaxed)).checked_sub(1) else {
+            return false;
+        };
         new.base_seq.store(self.head.get(), Ordering::Relaxed);
         new.next.store(0, Ordering::Relaxed);
         new.ring
@@ -214,7 +223,7 @@ impl Producer {
         // Release: whoever follows the link finds the base. A head that lies in the new segment is stored after it.
         old.next.store(index + 1, Ordering::Release);
         self.segment.set(index);
-        self.mask.set(u64::from(size(index)) - 1);
+        self.mask.set(mask);
         self.data.set(data.as_ptr());
         true
     }
