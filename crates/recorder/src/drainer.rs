@@ -217,7 +217,9 @@ impl Drainer {
 
     /// Turns the staged records into chunks, behind the tables that they need.
     pub(crate) fn cut(&mut self) {
-        if self.owner.staging_slots().0 == 0 {
+        // What is staged may be encoded already and only wait for the sink: a clock that breaks then cuts, too.
+        let is_encoded = self.pieces.iter().any(|piece| piece.clears_staging);
+        if is_encoded || self.owner.staging_slots().0 == 0 {
             return;
         }
         self.queue_tables();

@@ -75,6 +75,38 @@ fn a_jump_begins_a_segment_and_no_chunk_or_rollup_crosses_it() {
     capture.assert_rollups_equal_scan();
 }
 
+/// The machine's clocks; at the reading after `BROKEN_NS` is set a second has gone by that the ticks do not show.
+fn breaking_at_the_end() -> Anchor {
+    let read = clock::anchor();
+    let jump_ns = BROKEN_NS.load(Ordering::Relaxed);
+    Anchor {
+        ticks: read.ticks.0,
+        monotonic_raw_ns: (read.monotonic_raw_ns + jump_ns).cast_signed(),
+        realtime_ns: (read.realtime_ns + jump_ns).cast_signed(),
+        uncertainty_ns: read.uncertainty_ns,
+        segment: SegmentId(0),
+    }
+}
+
+static BROKEN_NS: AtomicU64 = AtomicU64::new(0);
+
+#[test]
+fn a_break_at_the_very_end_records_nothing_twice() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("x.bin");
+    let recorder = Recorder::builder()
+        .capture(&path)
+        .anchor_source(breaking_at_the_end)
+        .scoped();
+    let recorder = recorder.start().expect("the recorder starts");
+    thread::sleep(Duration::from_millis(150));
+    recorder.scope(|| (0..10).for_each(|number| record_histogram(NUMBER, number)));
+    BROKEN_NS.store(1_000_000_000, Ordering::Relaxed);
+    let stopped = recorder.stop().expect("a clean end");
+    assert_eq!((stopped.records, stopped.lost.total()), (10, 0));
+    assert_eq!(Capture::open(&path).records(), 10);
+}
+
 #[test]
 fn an_ordinary_capture_has_one_segment_and_two_anchors_at_least() {
     let directory = tempfile::tempdir().expect("a temporary directory");
