@@ -130,6 +130,13 @@ impl Reader<'_> {
                 next = earlier(fields.base_seq, ring.head);
             }
             let end = self.segment_end(ring, &fields);
+            if end.wrapping_sub(next).cast_signed() < 0 {
+                self.note_ring(
+                    ring,
+                    format!("segment {index} ends at slot {end}, before slot {next}"),
+                );
+                break;
+            }
             self.take_segment(ring, &fields, &mut next, end, &mut found);
             if next != end {
                 break;
