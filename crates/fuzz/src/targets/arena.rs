@@ -71,7 +71,7 @@ fn read(bytes: &[u8]) {
     assert!(told.open.iter().all(|span| span.start_ticks != 0));
     assert!(told.damage.iter().all(|damage| !damage.what.is_empty()));
     for spooled in &told.spooled {
-        chunk::read(&spooled.bytes, 0);
+        chunk::decode(&spooled.bytes, 0);
     }
 }
 

@@ -26,7 +26,7 @@ fn read(bytes: &[u8]) {
             entry.head.chunk_len(),
             "an indexed chunk is all there"
         );
-        chunk::read(chunk, entry.offset);
+        chunk::decode(chunk, entry.offset);
         assert!(entry.coverage.is_none() || entry.head.kind == ChunkKind::ROLLUP);
     }
     times(&index);

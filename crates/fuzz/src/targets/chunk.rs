@@ -24,7 +24,7 @@ pub fn chunk(bytes: &[u8]) {
 }
 
 /// Reads the chunk at the start of `bytes`, which lies at `offset` in its file, whatever it says that it is.
-pub(super) fn read(bytes: &[u8], offset: u64) {
+fn read(bytes: &[u8], offset: u64) {
     let Ok(frame) = Frame::parse(bytes, offset) else {
         return;
     };
@@ -35,6 +35,20 @@ pub(super) fn read(bytes: &[u8], offset: u64) {
     }
     if let Ok(chunk) = RollupChunk::parse(bytes, offset) {
         rollup(&chunk);
+    }
+}
+
+/// Decodes the chunk without writing it again: what it takes to read a file of many.
+pub(super) fn decode(bytes: &[u8], offset: u64) {
+    if let Ok(chunk) = EventsChunk::parse(bytes, offset) {
+        let _ = chunk.strings();
+        if let Ok(rows) = chunk.decode_rows() {
+            assert_eq!(rows.len(), chunk.rows());
+        }
+    }
+    if let Ok(chunk) = RollupChunk::parse(bytes, offset) {
+        let mut sparse = SparseRollup::default();
+        let _ = chunk.decode_sparse(&mut sparse);
     }
 }
 

@@ -257,7 +257,9 @@ fn quantiles(mut values: Vec<u64>) {
         values.iter().map(|&value| u128::from(value)).sum()
     );
     values.sort_unstable();
-    for (rank, &value) in (1..).zip(&values) {
+    // To find a rank is to walk the bins: a few ranks are enough.
+    let step = values.len() / 8 + 1;
+    for (rank, &value) in (1..).zip(&values).step_by(step) {
         let (bin, below) = histogram.bin_of_rank(rank).expect("a rank that exists");
         assert_eq!(bin, bins::index(value));
         assert!(below < rank && (bins::low(bin)..=bins::high(bin)).contains(&value));
