@@ -291,32 +291,33 @@ fn unnamed_events(file: &CaptureFile, events: &BTreeMap<EventId, (u64, u64)>) ->
     unnamed.map(finding).collect()
 }
 
-/// Anchors of a segment must rise in ticks and in monotonic time.
+/// Of the anchors of a segment, in order of ticks, none may go back in monotonic time. A recovered file repeats anchors,
+/// so their order in the file means nothing.
 fn backward_anchors(file: &CaptureFile) -> Vec<Finding> {
     let chunk = file.index.of_kind(ChunkKind::ANCHORS).next();
     let (offset, len) = chunk.map_or((0, 0), |entry| (entry.offset, entry.head.chunk_len()));
     let mut last: BTreeMap<u32, &Anchor> = BTreeMap::new();
     let mut findings = Vec::new();
-    for anchor in &file.index.anchors.anchors {
-        if let Some(before) = last.insert(anchor.segment.0, anchor) {
-            let backward =
-                anchor.ticks < before.ticks || anchor.monotonic_raw_ns < before.monotonic_raw_ns;
-            if backward {
-                let message = format!(
-                    "an anchor of segment {} at {} ticks and {} ns should follow one at {} ticks and {} ns",
-                    anchor.segment,
-                    anchor.ticks,
-                    anchor.monotonic_raw_ns,
-                    before.ticks,
-                    before.monotonic_raw_ns
-                );
-                findings.push(Finding {
-                    offset,
-                    len,
-                    kind: "anchors",
-                    message,
-                });
-            }
+    let mut anchors: Vec<&Anchor> = file.index.anchors.anchors.iter().collect();
+    anchors.sort_by_key(|anchor| anchor.ticks);
+    for anchor in anchors {
+        if let Some(before) = last.insert(anchor.segment.0, anchor)
+            && anchor.monotonic_raw_ns < before.monotonic_raw_ns
+        {
+            let message = format!(
+                "an anchor of segment {} at {} ticks and {} ns should follow one at {} ticks and {} ns",
+                anchor.segment,
+                anchor.ticks,
+                anchor.monotonic_raw_ns,
+                before.ticks,
+                before.monotonic_raw_ns
+            );
+            findings.push(Finding {
+                offset,
+                len,
+                kind: "anchors",
+                message,
+            });
         }
     }
     findings
