@@ -16,6 +16,7 @@ pub(super) fn walk(source: &(impl ReadAt + ?Sized)) -> Result<Index> {
             file_len,
             ..Index::default()
         },
+        suspected: None,
     };
     let start = walk.header()?;
     walk.chunks(start)?;
@@ -25,6 +26,8 @@ pub(super) fn walk(source: &(impl ReadAt + ?Sized)) -> Result<Index> {
 struct Walk<'s, S: ?Sized> {
     searcher: Searcher<'s, S>,
     index: Index,
+    /// The last chunk whose body was searched because nothing intact followed it.
+    suspected: Option<u64>,
 }
 
 impl<S: ReadAt + ?Sized> Walk<'_, S> {
@@ -152,10 +155,13 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         let mut from = position + torn_head.map_or(1, |head| u64::from(head.head_len));
         // If bytes were cut out of the chunk before, the next one begins within what
         // should be that chunk's body. An intact body needs no search.
+        // Once a chunk: what follows may be found from within its body again.
         if let Some(last) = self.index.chunks.last()
             && last.offset + last.head.chunk_len() == position
+            && self.suspected != Some(last.offset)
         {
             let (offset, head) = (last.offset, last.head);
+            self.suspected = Some(offset);
             if let Err(reason) = self.searcher.check_body(offset, &head) {
                 from = offset + u64::from(head.head_len);
                 if let Some(next) = self
