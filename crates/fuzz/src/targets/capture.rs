@@ -1,5 +1,6 @@
 //! A whole file: the index, and then everything that it leads to.
 
+use std::collections::HashSet;
 use std::io;
 
 use perf_format::{ChunkKind, FormatError, Index, ReadAt};
@@ -56,7 +57,12 @@ fn places(index: &Index, file_len: u64) {
         index.chunks.is_sorted_by(|a, b| a.offset < b.offset),
         "chunks are in file order, each once"
     );
+    let mut told = HashSet::new();
     for damage in &index.damage {
+        assert!(
+            told.insert((damage.offset, damage.len)),
+            "{damage:?} a second time"
+        );
         let end = damage
             .offset
             .checked_add(damage.len)
