@@ -231,15 +231,19 @@ impl ChunkEncoder {
     }
 
     fn put_ends(&self, out: &mut Vec<u8>) {
-        let mut firsts = self.runs.iter().filter(|run| run.range.rows > 0);
-        let mut next_run = firsts.next();
+        // Where the first row of a range was pushed: not always in its first run, which
+        // may have no rows.
+        let mut is_first = true;
+        let mut firsts = self.runs.iter().filter_map(|run| {
+            is_first |= !run.continues;
+            (run.range.rows > 0 && std::mem::take(&mut is_first)).then_some(run.start)
+        });
+        let mut next_first = firsts.next();
         let mut previous = 0;
         self.put_rows(Modes::Plain, out, |rows, block| {
-            if let Some(run) = next_run.filter(|run| run.start == rows.start) {
-                if !run.continues {
-                    previous = self.ends[run.start];
-                }
-                next_run = firsts.next();
+            if next_first == Some(rows.start) {
+                previous = self.ends[rows.start];
+                next_first = firsts.next();
             }
             for (delta, &end) in block.iter_mut().zip(&self.ends[rows]) {
                 *delta = end.wrapping_sub(previous);
