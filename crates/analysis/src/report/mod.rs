@@ -4,6 +4,7 @@
 //! to read; [`pass`] reads them on all cores into [`cells`]; [`stats`] turns cells into rows.
 
 mod bins;
+mod caveats;
 mod cells;
 mod exact;
 mod integrity;

@@ -13,7 +13,7 @@ use perf_format::{
 use rayon::prelude::*;
 
 use super::cells::{Cell, Cells};
-use super::plan::{ChunkJob, Job, Unit};
+use super::plan::{ChunkJob, Job, RollupJob, Spot, Unit};
 use super::rows::Naming;
 use super::scan::{Origin, columns_needed, scan_chunk};
 use super::worker::{Task, Worker};
@@ -45,9 +45,11 @@ pub(crate) struct Outcome {
 struct UnitOutcome {
     outcome: Outcome,
     gauges: Vec<(Arc<Cell>, GaugeSummary)>,
-    /// Chunks that could not be read, and their rows.
-    unread: (u64, u64),
+    /// By number of file: chunks that could not be read, and their rows.
+    unread: Unread,
 }
+
+type Unread = BTreeMap<u32, (u64, u64)>;
 
 /// By cell: a gauge over the units so far.
 type Gauges = BTreeMap<usize, (Arc<Cell>, GaugeSummary)>;
@@ -115,8 +117,8 @@ impl<'a> Pass<'a> {
         &self.captures[unit.capture].clock
     }
 
-    fn file(&self, unit: &Unit) -> &CaptureFile {
-        &self.captures[unit.capture].files[unit.file as usize]
+    fn file(&self, unit: &Unit, spot: Spot) -> &CaptureFile {
+        &self.captures[unit.capture].files[spot.file as usize]
     }
 
     /// Joins what the units of a wave found, in their order.
@@ -128,10 +130,10 @@ impl<'a> Pass<'a> {
     ) -> Result<(), Error> {
         let mut gauges = Gauges::new();
         let mut before: Option<&Unit> = None;
-        let mut unread = (0, 0);
+        let mut unread = Unread::new();
         for (unit, outcome) in wave.iter().zip(outcomes) {
             let outcome = outcome?;
-            // A gauge holds its value across units of one file's segment, and not beyond.
+            // A gauge holds its value across units of one clock segment, and not beyond.
             if let Some(before) = before.filter(|before| !before.continues(unit)) {
                 self.end_stretch(before, &mut gauges);
                 self.warn_unread(before, std::mem::take(&mut unread), all);
@@ -144,7 +146,10 @@ impl<'a> Pass<'a> {
                     .1
                     .merge(&summary);
             }
-            unread = (unread.0 + outcome.unread.0, unread.1 + outcome.unread.1);
+            for (file, (chunks, rows)) in outcome.unread {
+                let sum = unread.entry(file).or_default();
+                *sum = (sum.0 + chunks, sum.1 + rows);
+            }
             all.add(outcome.outcome);
         }
         if let Some(before) = before {
@@ -164,13 +169,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn warn_unread(&self, unit: &Unit, (chunks, rows): (u64, u64), all: &mut Outcome) {
-        if chunks > 0 {
+    fn warn_unread(&self, unit: &Unit, unread: Unread, all: &mut Outcome) {
+        for (file, (chunks, rows)) in unread {
+            let file = &self.captures[unit.capture].files[file as usize];
             let kind = WarningKind::RecordsUnknown {
                 chunks,
                 records: Some(rows),
             };
-            all.warnings.push(self.file(unit).warning(kind));
+            all.warnings.push(file.warning(kind));
         }
     }
 
@@ -179,7 +185,7 @@ impl<'a> Pass<'a> {
         for job in &unit.jobs {
             match job {
                 Job::Chunk(chunk) => self.chunk(seat, unit, chunk, &mut outcome)?,
-                Job::Rollup { .. } => self.rollup(seat, unit, job, &mut outcome)?,
+                Job::Rollup(rollup) => self.rollup(seat, unit, rollup, &mut outcome)?,
             }
         }
         outcome.gauges = seat.worker.take_gauges();
@@ -190,29 +196,20 @@ impl<'a> Pass<'a> {
         &self,
         seat: &mut Seat<'_>,
         unit: &Unit,
-        job: &Job,
+        job: &RollupJob,
         outcome: &mut UnitOutcome,
     ) -> Result<(), Error> {
-        let Job::Rollup {
-            entry,
-            slot,
-            chunks,
-            missing,
-        } = job
-        else {
-            return Ok(());
-        };
-        let file = self.file(unit);
-        let entry = &file.index.chunks[*entry as usize];
+        let file = self.file(unit, job.spot);
+        let entry = &file.index.chunks[job.spot.entry as usize];
         file.read_chunk(entry, &mut seat.bytes)?;
-        let parsed = RollupChunk::parse(&seat.bytes, entry.offset);
-        match parsed.and_then(|rollup| {
-            rollup
-                .decode_sparse(&mut seat.rollup)
-                .map(|()| *rollup.coverage())
-        }) {
+        let decoded = RollupChunk::parse(&seat.bytes, entry.offset).and_then(|rollup| {
+            rollup.decode_sparse(&mut seat.rollup)?;
+            Ok(*rollup.coverage())
+        });
+        let missing = job.missing;
+        match decoded {
             Ok(coverage) => {
-                add_rollup(&mut seat.worker, &seat.rollup, *slot, unit.capture);
+                add_rollup(&mut seat.worker, &seat.rollup, job.slot, unit.capture);
                 outcome.outcome.from_rollups += coverage.rows;
                 if missing.chunks > 0 {
                     let kind = WarningKind::RecordsOnlyInRollups {
@@ -230,7 +227,7 @@ impl<'a> Pass<'a> {
                 };
                 outcome.outcome.warnings.push(file.warning(kind));
                 outcome.outcome.warnings.extend(missing.warning(file));
-                chunks
+                job.chunks
                     .iter()
                     .try_for_each(|chunk| self.chunk(seat, unit, chunk, outcome))
             }
@@ -244,8 +241,8 @@ impl<'a> Pass<'a> {
         job: &ChunkJob,
         outcome: &mut UnitOutcome,
     ) -> Result<(), Error> {
-        let file = self.file(unit);
-        let entry = &file.index.chunks[job.entry as usize];
+        let file = self.file(unit, job.spot);
+        let entry = &file.index.chunks[job.spot.entry as usize];
         file.read_head(entry, &mut seat.bytes)?;
         match self.scan(seat, unit, job, file)? {
             Ok(scanned) => {
@@ -262,8 +259,8 @@ impl<'a> Pass<'a> {
                     reason: error.to_string(),
                 };
                 outcome.outcome.warnings.push(file.warning(kind));
-                outcome.unread.0 += 1;
-                outcome.unread.1 += u64::from(entry.head.record_count);
+                let unread = outcome.unread.entry(job.spot.file).or_default();
+                *unread = (unread.0 + 1, unread.1 + u64::from(entry.head.record_count));
                 Ok(())
             }
         }
@@ -277,7 +274,7 @@ impl<'a> Pass<'a> {
         job: &ChunkJob,
         file: &CaptureFile,
     ) -> Result<Result<super::scan::Scanned, FormatError>, Error> {
-        let entry = &file.index.chunks[job.entry as usize];
+        let entry = &file.index.chunks[job.spot.entry as usize];
         let wanted = match needed(&mut seat.worker, &seat.bytes, entry.offset, job) {
             Ok(wanted) => wanted,
             Err(error) => return Ok(Err(error)),
@@ -334,7 +331,7 @@ fn add_rollup(worker: &mut Worker<'_>, rollup: &SparseRollup, slot: i64, capture
 impl Unit {
     /// Whether `next` goes on where this one ends.
     fn continues(&self, next: &Unit) -> bool {
-        (self.capture, self.file, self.segment) == (next.capture, next.file, next.segment)
+        (self.capture, self.segment) == (next.capture, next.segment)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use glob::Pattern;
 use rayon::prelude::*;
 
+use super::caveats;
 use super::cells::Cells;
 use super::exact::find_exact;
 use super::integrity;
@@ -24,7 +25,7 @@ use crate::capture::{Capture, CaptureSet};
 use crate::error::{Error, ErrorKind};
 use crate::options::{GroupBy, ReportOptions};
 use crate::value::UnixNs;
-use crate::warning::{Warning, WarningKind};
+use crate::warning::Warning;
 
 /// Everything that is known before any record is read.
 pub(crate) struct Run<'a> {
@@ -36,11 +37,11 @@ pub(crate) struct Run<'a> {
     /// By capture: what is selected, without slots.
     pub(super) timelines: Vec<Timeline>,
     pub(super) stretches: Stretches,
-    naming: Naming<'a>,
-    domain: Domain,
+    pub(super) naming: Naming<'a>,
+    pub(super) domain: Domain,
     in_ns: bool,
     /// Different tick rates among the captures.
-    scales: usize,
+    pub(super) scales: usize,
 }
 
 impl<'a> Run<'a> {
@@ -118,10 +119,14 @@ impl<'a> Run<'a> {
     pub(super) fn report(&self) -> Result<Report, Error> {
         let (mut events, outcome) = self.rows(&self.timelines, &self.covered())?;
         self.add_open_spans(&mut events);
-        let slots = match self.options.every_ns {
-            Some(every_ns) => Some(slots::slots(self, every_ns)?),
-            None => None,
-        };
+        let slots = self
+            .options
+            .every_ns
+            .map(|every_ns| slots::slots(self, every_ns))
+            .transpose()?;
+        let (slots, in_slots) = slots.map_or((None, Vec::new()), |(slots, warnings)| {
+            (Some(slots), warnings)
+        });
         let captures: Vec<_> = (self.captures.iter().zip(&self.surveys).zip(&self.lifetimes))
             .map(|((capture, survey), lifetime)| integrity::summary(capture, survey, *lifetime))
             .collect();
@@ -139,8 +144,11 @@ impl<'a> Run<'a> {
             from_rollups: outcome.from_rollups,
             scanned: outcome.scanned,
         };
+        let known = |warning: &Warning| !outcome.warnings.contains(warning);
+        let in_slots: Vec<_> = in_slots.into_iter().filter(known).collect();
         warnings.extend(outcome.warnings);
-        warnings.extend(self.overall_warnings(&events));
+        warnings.extend(in_slots);
+        warnings.extend(caveats::overall(self, &events));
         Ok(Report {
             schema: SCHEMA,
             captures,
@@ -281,67 +289,6 @@ impl<'a> Run<'a> {
             row.open = open.remove(&(row.group.clone(), row.event.clone()));
         }
     }
-
-    /// What concerns no capture alone.
-    fn overall_warnings(&self, events: &[EventStats]) -> Vec<Warning> {
-        let mut kinds = Vec::new();
-        if self.domain == Domain::Ns && !self.options.exact {
-            kinds.push(WarningKind::Rebinned {
-                scales: self.scales as u64,
-            });
-        }
-        kinds.extend(differing_units(events));
-        kinds.extend(self.unknown_events());
-        kinds.extend(few_samples(events));
-        let beyond = events
-            .iter()
-            .filter(|row| row.max.is_some_and(|max| max >= i128::from(u64::MAX)));
-        match beyond.filter(|row| row.kind == EventKind::Span).count() as u64 {
-            0 => {}
-            rows => kinds.push(WarningKind::Saturated { rows }),
-        }
-        let all_names = || {
-            self.captures
-                .iter()
-                .flat_map(|capture| capture.events.values())
-        };
-        for pattern in &self.naming.patterns {
-            let matches = |name: &str| pattern.matches(name);
-            if !all_names().any(|named| matches(&named.name))
-                && !events.iter().any(|row| matches(&row.event))
-            {
-                kinds.push(WarningKind::NoEventMatches {
-                    pattern: pattern.as_str().to_owned(),
-                });
-            }
-        }
-        let records: u64 = self.surveys.iter().map(|survey| survey.records).sum();
-        if events.is_empty() && records > 0 && self.timelines.iter().any(Timeline::is_bounded) {
-            kinds.push(WarningKind::NothingSelected);
-        }
-        kinds
-            .into_iter()
-            .map(|kind| Warning {
-                capture: None,
-                kind,
-            })
-            .collect()
-    }
-
-    fn unknown_events(&self) -> Option<WarningKind> {
-        let mut unknown = (0, 0);
-        for (capture, survey) in self.captures.iter().zip(&self.surveys) {
-            let unnamed = survey
-                .reported_by_event
-                .iter()
-                .filter(|(event, _)| !capture.events.contains_key(event));
-            for (_, records) in unnamed {
-                unknown = (unknown.0 + 1, unknown.1 + records);
-            }
-        }
-        let (ids, records) = unknown;
-        (ids > 0).then_some(WarningKind::UnknownEvents { ids, records })
-    }
 }
 
 /// The group of a capture.
@@ -371,36 +318,4 @@ fn scales(captures: &[&Capture], surveys: &[Survey]) -> Vec<f64> {
         }
     }
     scales
-}
-
-/// Events that are more than one kind of thing, or have more than one unit, in one group.
-fn differing_units(events: &[EventStats]) -> impl Iterator<Item = WarningKind> {
-    let mut events: Vec<_> = events
-        .iter()
-        .map(|row| (&row.group, &row.event, row.kind, &row.unit))
-        .collect();
-    events.sort_unstable();
-    events.dedup();
-    let same = events.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
-    let differing: BTreeSet<String> = same
-        .filter(|same| same.len() > 1)
-        .map(|same| same[0].1.clone())
-        .collect();
-    differing
-        .into_iter()
-        .map(|event| WarningKind::UnitMismatch { event })
-}
-
-fn few_samples(events: &[EventStats]) -> Option<WarningKind> {
-    let mut weak = events.iter().filter(|row| !row.weak_percentiles.is_empty());
-    let first = weak.next()?;
-    // The least demanding of them: what even a look at the row's low percentiles should know.
-    let percentile = *first.weak_percentiles.iter().min()?;
-    Some(WarningKind::FewSamples {
-        event: first.event.clone(),
-        rows: 1 + weak.count() as u64,
-        percentile,
-        count: first.count,
-        needed: percentile.samples_needed(),
-    })
 }

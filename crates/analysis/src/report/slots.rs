@@ -11,6 +11,7 @@ use super::run::Run;
 use super::timeline::{SlotNumber, Timeline};
 use crate::capture::Capture;
 use crate::error::{Error, ErrorKind};
+use crate::warning::{Warning, WarningKind};
 
 /// The most slots of one report.
 pub(crate) const MAX_SLOTS: u64 = 100_000;
@@ -21,11 +22,11 @@ const EVENT_BYTES: u64 = 64 << 10;
 /// Bytes of one record in a slot, if each has a bin of its own.
 const RECORD_BYTES: u64 = 64;
 
-/// All slots that hold records, in order.
+/// All slots that hold records, in order; and what could not be read because slots cut it out of a rollup.
 ///
 /// # Errors
 /// As a report; more than [`MAX_SLOTS`].
-pub(super) fn slots(run: &Run<'_>, every_ns: u64) -> Result<Vec<Slot>, Error> {
+pub(super) fn slots(run: &Run<'_>, every_ns: u64) -> Result<(Vec<Slot>, Vec<Warning>), Error> {
     let every = i64::try_from(every_ns).unwrap_or(i64::MAX).max(1);
     let timelines: Vec<Timeline> = run
         .timelines
@@ -37,17 +38,25 @@ pub(super) fn slots(run: &Run<'_>, every_ns: u64) -> Result<Vec<Slot>, Error> {
         .collect();
     refuse_too_many(run, &timelines)?;
     let mut slots = Vec::new();
+    let mut unknown: Vec<Warning> = Vec::new();
     for (first, last) in batches(run, &timelines) {
         let batch: Vec<Timeline> = timelines
             .iter()
             .map(|timeline| timeline.only_slots(first, last))
             .collect();
         let cells = run.new_cells();
-        run.fill(&batch, &cells)?;
+        for warning in run.fill(&batch, &cells)?.warnings {
+            // A rollup that two batches cut is said once.
+            if matches!(warning.kind, WarningKind::RecordsUnknown { .. })
+                && !unknown.contains(&warning)
+            {
+                unknown.push(warning);
+            }
+        }
         slots.extend(rows(run, &cells, every));
     }
     add_losses(run, every, &mut slots);
-    Ok(slots)
+    Ok((slots, unknown))
 }
 
 fn rows(run: &Run<'_>, cells: &Cells, every: i64) -> Vec<Slot> {

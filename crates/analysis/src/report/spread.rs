@@ -89,7 +89,6 @@ pub(crate) struct Final {
     pub(crate) sum: i128,
     pub(crate) min: u64,
     pub(crate) max: u64,
-    pub(crate) saturated: bool,
     domain: Domain,
     bins: SparseBins,
 }
@@ -101,7 +100,6 @@ impl Final {
             sum: 0,
             min: u64::MAX,
             max: 0,
-            saturated: false,
             domain,
             bins: SparseBins::default(),
         }
@@ -120,7 +118,6 @@ impl Final {
         self.sum = self.sum.saturating_add(sum);
         self.min = self.min.min(scaled(spread.min, scale));
         self.max = self.max.max(scaled(spread.max, scale));
-        self.saturated |= scale != 1.0 && spread.max as f64 * scale >= u64::MAX as f64;
         match self.domain {
             Domain::Scaled(_) => self.bins.add_all(spread.bins.iter()),
             Domain::Ns => {

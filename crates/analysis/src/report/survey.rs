@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use perf_format::{EventId, EventsChunk, LossCause, LossEntry, Range, SegmentId, ThreadId};
+use perf_format::{
+    ChunkEntry, EventId, EventsChunk, LossCause, LossEntry, Range, SegmentId, SeriesKey, TagClass,
+    ThreadId,
+};
 use rayon::prelude::*;
 
 use super::rows::reported;
@@ -50,6 +53,8 @@ pub(crate) struct Survey {
     pub(crate) lost_between: Vec<LostBetween>,
     /// First and last end by segment, over chunks with rows.
     pub(crate) ends: BTreeMap<SegmentId, (u64, u64)>,
+    /// Files and numbers of chunks whose records other chunks of another file hold.
+    pub(crate) replaced: Vec<(u32, u64)>,
     /// Rows that stand in two files in a way that cannot be told apart.
     pub(crate) doubtful_rows: u64,
     /// Heads that were intact when the file was indexed and are not any more, or whose tables are damaged.
@@ -62,7 +67,7 @@ type HeadResult = Result<Head, (u32, perf_format::FormatError)>;
 /// The tables of one chunk.
 struct Head {
     entry: u32,
-    series: Vec<(perf_format::SeriesKey, u32)>,
+    series: Vec<(SeriesKey, u32)>,
     ranges: Vec<Range>,
     losses: Vec<LossEntry>,
 }
@@ -110,7 +115,7 @@ impl Survey {
                 .flatten()
             {
                 match head {
-                    Ok(head) => self.add_chunk(number, file, head, joined, seen),
+                    Ok(head) => self.add_chunk(number, file, head, joined, seen)?,
                     Err((entry, error)) => self.unreadable.push((number, entry, error)),
                 }
             }
@@ -122,50 +127,64 @@ impl Survey {
         &mut self,
         file: u32,
         of: &CaptureFile,
-        head: Head,
+        mut head: Head,
         joined: bool,
         seen: &mut Seen,
-    ) {
-        let chunk = &of.index.chunks[head.entry as usize].head;
+    ) -> Result<(), Error> {
+        let entry = &of.index.chunks[head.entry as usize];
         let mut skipped = Vec::new();
         if joined {
-            if !seen.chunks.insert((chunk.chunk_seq, chunk.head_crc)) {
-                return;
+            if !seen
+                .chunks
+                .insert((entry.head.chunk_seq, entry.head.head_crc))
+            {
+                return Ok(());
             }
-            for range in &head.ranges {
-                let overlap = seen.held.take(range);
-                skipped.push(overlap == Overlap::All);
-                if overlap == Overlap::Part {
-                    // Which of its rows lie in the overlap is not in the head, and the writers never cut a range in two.
-                    self.doubtful_rows += u64::from(range.rows);
-                }
-            }
+            skipped = self.skipped(&head.ranges, seen);
             if !skipped.is_empty() && skipped.iter().all(|skip| *skip) {
-                return;
+                self.replaced.push((file, entry.head.chunk_seq));
+                return Ok(());
             }
             if !skipped.contains(&true) {
                 skipped.clear();
             }
         }
-        for (key, rows) in head
-            .series
-            .iter()
-            .filter(|(key, _)| reported(key.tag).is_some())
-        {
-            *self.reported_by_event.entry(key.event).or_default() += u64::from(*rows);
+        if !skipped.is_empty() {
+            head.series = kept_series(of, entry, &skipped)?;
         }
-        self.add_rows(chunk, &head, &skipped);
+        self.add_rows(&head, &skipped);
+        if entry.head.record_count > 0 {
+            let ends = (entry.head.min_end, entry.head.max_end);
+            let (from, to) = self.ends.entry(entry.head.segment).or_insert(ends);
+            *from = ends.0.min(*from);
+            *to = ends.1.max(*to);
+        }
         for loss in &head.losses {
-            self.add_loss(chunk.segment, loss);
+            self.add_loss(entry.head.segment, loss);
         }
         self.chunks.push(KeptChunk {
             file,
             entry: head.entry,
             skipped,
         });
+        Ok(())
     }
 
-    fn add_rows(&mut self, chunk: &perf_format::ChunkHead, head: &Head, skipped: &[bool]) {
+    /// Which ranges another file holds.
+    fn skipped(&mut self, ranges: &[Range], seen: &mut Seen) -> Vec<bool> {
+        let mut skipped = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let overlap = seen.held.take(range);
+            skipped.push(overlap == Overlap::All);
+            if overlap == Overlap::Part {
+                // Which of its rows lie in the overlap is not in the head, and the writers never cut a range in two.
+                self.doubtful_rows += u64::from(range.rows);
+            }
+        }
+        skipped
+    }
+
+    fn add_rows(&mut self, head: &Head, skipped: &[bool]) {
         let kept = |number: usize| !skipped.get(number).copied().unwrap_or(false);
         for (number, range) in head.ranges.iter().enumerate() {
             if kept(number) && range.rows > 0 {
@@ -173,23 +192,16 @@ impl Survey {
                 *self.records_by_thread.entry(range.thread).or_default() += u64::from(range.rows);
             }
         }
-        let rows_of = |wanted: fn(perf_format::Tag) -> bool| -> u64 {
-            head.series
-                .iter()
-                .filter(|(key, _)| wanted(key.tag))
-                .map(|(_, rows)| u64::from(*rows))
-                .sum()
-        };
-        // Of a chunk that is kept in part, the shares of kinds are not in the head.
-        self.spans += rows_of(perf_format::Tag::is_span);
-        self.unknown_records += rows_of(|tag| tag.class() == perf_format::TagClass::Unknown);
-        if chunk.record_count > 0 {
-            let (from, to) = self
-                .ends
-                .entry(chunk.segment)
-                .or_insert((chunk.min_end, chunk.max_end));
-            *from = chunk.min_end.min(*from);
-            *to = chunk.max_end.max(*to);
+        for (key, rows) in &head.series {
+            let rows = u64::from(*rows);
+            if reported(key.tag).is_some() {
+                *self.reported_by_event.entry(key.event).or_default() += rows;
+            }
+            match key.tag.class() {
+                TagClass::Span(_) => self.spans += rows,
+                TagClass::Unknown => self.unknown_records += rows,
+                _ => {}
+            }
         }
     }
 
@@ -234,6 +246,38 @@ fn read_heads(file: &CaptureFile, entries: &[u32]) -> Result<Vec<HeadResult>, Er
         });
     }
     Ok(heads)
+}
+
+/// The rows of each series in the ranges that are not skipped: the head only counts all of them.
+fn kept_series(
+    file: &CaptureFile,
+    entry: &ChunkEntry,
+    skipped: &[bool],
+) -> Result<Vec<(SeriesKey, u32)>, Error> {
+    let mut bytes = Vec::new();
+    file.read_chunk(entry, &mut bytes)?;
+    // A chunk that cannot be decoded is not counted by the report either.
+    let Ok(chunk) = EventsChunk::parse(&bytes, entry.offset) else {
+        return Ok(Vec::new());
+    };
+    let mut series_of = Vec::new();
+    if chunk.series_indexes(&mut series_of).is_err() {
+        return Ok(Vec::new());
+    }
+    let mut rows = vec![0; chunk.series().len()];
+    let mut series_of = series_of.into_iter();
+    for (number, range) in chunk.ranges().iter().enumerate() {
+        let skip = skipped.get(number).copied().unwrap_or(false);
+        for series in series_of.by_ref().take(range.rows as usize) {
+            rows[usize::from(series)] += u32::from(!skip);
+        }
+    }
+    Ok(chunk
+        .series()
+        .iter()
+        .map(|series| series.key)
+        .zip(rows)
+        .collect())
 }
 
 /// What the files before hold, of one capture.

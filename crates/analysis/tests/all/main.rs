@@ -2,7 +2,6 @@
 
 mod edge;
 mod files;
-mod gauges;
 mod hostile;
 mod oracle;
 mod verify;

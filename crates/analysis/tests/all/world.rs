@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use perf_analysis::report::{EventKind, Outcome};
 use perf_format::{
-    Anchor, AnnotationValue, CaptureId, CaptureWriter, ChunkEncoder, ClockDescriptor, ClockSource, Close, CloseReason,
-    EventDescriptor, EventId, FileHeader, Label, LossCause, LossEntry, Origin, RingId, Row, RunHead, SegmentId, Tables,
-    Tag, ThreadDescriptor, ThreadId, TraceId,
+    Anchor, AnnotationValue, CaptureId, CaptureWriter, ChunkEncoder, ClockDescriptor, ClockSource,
+    Close, CloseReason, EventDescriptor, EventId, FileHeader, Label, LossCause, LossEntry, Origin,
+    RingId, Row, RunHead, SegmentId, Tables, Tag, ThreadDescriptor, ThreadId, TraceId,
 };
 
 /// A small generator of its own, so that a seed means the same for ever.
@@ -86,12 +86,22 @@ pub(crate) struct Recipe {
     pub(crate) start_ns: i64,
     pub(crate) label: Option<String>,
     pub(crate) close: bool,
+    /// Whether some records are of an event that no table names.
+    pub(crate) unnamed: bool,
 }
 
 impl Recipe {
     pub(crate) fn new(seed: u64) -> Self {
         let start_ns = 1_790_000_000_123_456_789;
-        Self { seed, records: 3000, ns_per_tick: vec![4], start_ns, label: None, close: true }
+        Self {
+            seed,
+            records: 3000,
+            ns_per_tick: vec![4],
+            start_ns,
+            label: None,
+            close: true,
+            unnamed: true,
+        }
     }
 
     pub(crate) fn make(&self) -> World {
@@ -122,7 +132,11 @@ fn tables() -> Tables {
             event(12, Kind::OBSERVATION, "size", "bytes"),
         ],
         threads: (0..THREADS as u32)
-            .map(|id| ThreadDescriptor { id: ThreadId(id), os_tid: 0, name: format!("worker-{id}") })
+            .map(|id| ThreadDescriptor {
+                id: ThreadId(id),
+                os_tid: 0,
+                name: format!("worker-{id}"),
+            })
             .collect(),
         ..Tables::default()
     }
@@ -164,11 +178,19 @@ impl<'a> Maker<'a> {
         let mut dice = Dice::new(recipe.seed);
         let mut id = [0; 16];
         id[..8].copy_from_slice(&dice.next().to_le_bytes());
-        let label = |value: &String| Label { key: "build".into(), value: value.clone() };
+        let label = |value: &String| Label {
+            key: "build".into(),
+            value: value.clone(),
+        };
         let header = FileHeader {
             capture_id: CaptureId(id),
             start_unix_ns: recipe.start_ns,
-            origin: Origin { host: "here".into(), pid: 42, command: "world".into(), ..Origin::default() },
+            origin: Origin {
+                host: "here".into(),
+                pid: 42,
+                command: "world".into(),
+                ..Origin::default()
+            },
             clock: ClockDescriptor {
                 source: ClockSource::SYNTHETIC,
                 reason: "made up".into(),
@@ -180,7 +202,11 @@ impl<'a> Maker<'a> {
         let sink = Shared::default();
         let mut writer = CaptureWriter::new(sink.clone(), &header).unwrap();
         writer.tables(&tables()).unwrap();
-        let world = World { start_ns: recipe.start_ns, label: recipe.label.clone(), ..World::default() };
+        let world = World {
+            start_ns: recipe.start_ns,
+            label: recipe.label.clone(),
+            ..World::default()
+        };
         Self {
             recipe,
             dice,
@@ -218,10 +244,20 @@ impl<'a> Maker<'a> {
             self.world.end_ns = self.unix_ns(last);
         }
         let open = self.dice.below(4);
-        let open_span = perf_format::OpenSpan { event: EventId(1), start_ticks: 7, ..Default::default() };
-        self.writer.open_spans(&vec![open_span; open as usize]).unwrap();
+        let open_span = perf_format::OpenSpan {
+            event: EventId(1),
+            start_ticks: 7,
+            ..Default::default()
+        };
+        self.writer
+            .open_spans(&vec![open_span; open as usize])
+            .unwrap();
         self.world.open_spans = open;
-        let close = Close { reason: CloseReason::STOPPED, unix_ns: self.world.end_ns, ..Close::default() };
+        let close = Close {
+            reason: CloseReason::STOPPED,
+            unix_ns: self.world.end_ns,
+            ..Close::default()
+        };
         if self.recipe.close {
             self.writer.close(close).unwrap();
         }
@@ -277,11 +313,25 @@ impl<'a> Maker<'a> {
         let count = 1 + self.dice.below(1000);
         let to_ticks = self.now[thread];
         let from_ticks = to_ticks - self.dice.below(1000).min(to_ticks - self.first_ticks);
-        let cause = [LossCause::RING_FULL, LossCause::NESTED, LossCause(99)][self.dice.below(3) as usize];
+        let cause =
+            [LossCause::RING_FULL, LossCause::NESTED, LossCause(99)][self.dice.below(3) as usize];
         let (ring, thread) = (RingId(thread as u32), ThreadId(thread as u32));
-        self.encoder.push_loss(LossEntry { ring, thread, cause, count, from_ticks, to_ticks }).unwrap();
+        self.encoder
+            .push_loss(LossEntry {
+                ring,
+                thread,
+                cause,
+                count,
+                from_ticks,
+                to_ticks,
+            })
+            .unwrap();
         let (from_ns, to_ns) = (self.unix_ns(from_ticks), self.unix_ns(to_ticks));
-        self.world.lost.push(Lost { count, from_ns, to_ns });
+        self.world.lost.push(Lost {
+            count,
+            from_ns,
+            to_ns,
+        });
     }
 
     fn row(&mut self, thread: usize) {
@@ -289,8 +339,12 @@ impl<'a> Maker<'a> {
         let trace = TraceId(self.dice.below(5));
         let choice = self.dice.below(100);
         if choice < 4 {
-            let value = [AnnotationValue::Str(b"EURUSD"), AnnotationValue::Int(-3)][self.dice.below(2) as usize];
-            return self.encoder.push_annotation(end_ticks, trace, b"symbol", value).unwrap();
+            let value = [AnnotationValue::Str(b"EURUSD"), AnnotationValue::Int(-3)]
+                [self.dice.below(2) as usize];
+            return self
+                .encoder
+                .push_annotation(end_ticks, trace, b"symbol", value)
+                .unwrap();
         }
         let mut value = self.value();
         let (event, tag) = match choice {
@@ -300,13 +354,24 @@ impl<'a> Maker<'a> {
             // One thread only: the order of two threads at one instant is nobody's.
             15..22 if thread == 0 => (11, Tag::GAUGE),
             22..30 => (12, Tag::OBSERVATION),
-            30..33 => (UNNAMED, Tag::SPAN_OK),
-            _ => (self.dice.below(3) as u32, [1, 1, 1, 1, 2, 3, 4].map(Tag)[self.dice.below(7) as usize]),
+            30..33 if self.recipe.unnamed => (UNNAMED, Tag::SPAN_OK),
+            _ => (
+                self.dice.below(3) as u32,
+                [1, 1, 1, 1, 2, 3, 4].map(Tag)[self.dice.below(7) as usize],
+            ),
         };
         if [Tag::COUNTER, Tag::GAUGE].contains(&tag) && self.dice.once_in(3) {
             value = value.wrapping_neg();
         }
-        self.encoder.push(&Row { end_ticks, value, trace, event: EventId(event), tag }).unwrap();
+        self.encoder
+            .push(&Row {
+                end_ticks,
+                value,
+                trace,
+                event: EventId(event),
+                tag,
+            })
+            .unwrap();
         self.note(end_ticks, event, tag, value);
     }
 
@@ -332,7 +397,11 @@ impl<'a> Maker<'a> {
             _ => None,
         };
         let (kind, unit, value) = match tag.0 {
-            1..=4 => (EventKind::Span, "ns", i128::from(value) * i128::from(self.ns_per_tick)),
+            1..=4 => (
+                EventKind::Span,
+                "ns",
+                i128::from(value) * i128::from(self.ns_per_tick),
+            ),
             8 => (EventKind::Counter, "orders", i128::from(value as i64)),
             9 => (EventKind::Gauge, "items", i128::from(value as i64)),
             10 => (EventKind::Observation, "bytes", i128::from(value)),
@@ -349,7 +418,15 @@ impl<'a> Maker<'a> {
             12 => "size".to_owned(),
             unnamed => format!("event#{unnamed}"),
         };
-        self.world.seen.push(Seen { unix_ns, kind, event, unit: unit.to_owned(), outcome, value, segment: self.segment.0 });
+        self.world.seen.push(Seen {
+            unix_ns,
+            kind,
+            event,
+            unit: unit.to_owned(),
+            outcome,
+            value,
+            segment: self.segment.0,
+        });
     }
 }
 
