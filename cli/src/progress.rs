@@ -29,7 +29,9 @@ impl Progress {
             .name("progress".to_owned())
             .spawn(move || {
                 if rest.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                    let bar = ProgressBar::new_spinner().with_message(doing);
+                    let bar = ProgressBar::new_spinner()
+                        .with_message(doing)
+                        .with_elapsed(PATIENCE);
                     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
                         bar.set_style(style);
                     }

@@ -31,6 +31,8 @@ pub(crate) struct Capture {
     pub(crate) lost: u64,
     pub(crate) open: u64,
     pub(crate) closed: bool,
+    /// The clock anchors once more at the end, as a recovered file has them.
+    pub(crate) anchors_repeated: bool,
 }
 
 impl Default for Capture {
@@ -43,6 +45,7 @@ impl Default for Capture {
             lost: 0,
             open: 0,
             closed: true,
+            anchors_repeated: false,
         }
     }
 }
@@ -96,6 +99,9 @@ impl Capture {
                 encoder.push_loss(loss).expect("the chunk has room");
             }
             writer.events(&mut encoder)?;
+        }
+        if self.anchors_repeated {
+            writer.anchors(&[anchor(0), anchor(length_ns)])?;
         }
         writer.notes(&notes(length_ns, self.candles))?;
         let open = OpenSpan {

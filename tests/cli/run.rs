@@ -149,3 +149,20 @@ pub(crate) fn warnings(result: &Value) -> Vec<&str> {
         .filter_map(|warning| warning["kind"].as_str())
         .collect()
 }
+
+/// `page` without the sizes in it, which change with every improvement of the encoding: their digits are `#`.
+pub(crate) fn sizes_hidden(page: &str) -> String {
+    let mut hidden = String::new();
+    for line in page.lines() {
+        let is_size = |word: &str| matches!(word, "B" | "kB" | "MB" | "B/span)");
+        let words: Vec<&str> = line.split(' ').collect();
+        for (place, word) in words.iter().enumerate() {
+            let next = words.get(place + 1).map(|next| next.trim_end_matches(','));
+            let size = next.is_some_and(is_size);
+            hidden.push_str(if place > 0 { " " } else { "" });
+            hidden.push_str(&word.replace(|c: char| size && c.is_ascii_digit(), "#"));
+        }
+        hidden.push('\n');
+    }
+    hidden
+}

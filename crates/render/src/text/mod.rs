@@ -93,7 +93,10 @@ impl Page {
     /// `words` broken into lines, the first behind `first`, the others behind `rest`.
     fn wrapped(&mut self, first: &str, rest: &str, words: &str, tone: Tone) {
         let columns = self.prose_columns().saturating_sub(rest.width()).max(1);
-        for (number, line) in textwrap::wrap(&visible(words), columns).iter().enumerate() {
+        // Paths and ids hold hyphens: they are not places to break them.
+        let options =
+            textwrap::Options::new(columns).word_splitter(textwrap::WordSplitter::NoHyphenation);
+        for (number, line) in textwrap::wrap(&visible(words), options).iter().enumerate() {
             self.out.push_str(if number == 0 { first } else { rest });
             self.paint(tone, line);
             self.end_line();

@@ -114,7 +114,7 @@ fn prose_is_wrapped_and_set_under_its_mark() {
     document.heading("trading.bin");
     document.facts(vec![
         Fact::new("time", "one two three four five"),
-        Fact::new("recorder", "six"),
+        Fact::new("recorder", "six seven/eight-nine-ten"),
     ]);
     for message in ["3 records of thread `feed` were lost", "another"] {
         document.note(Note {
@@ -134,6 +134,8 @@ trading.bin
   time      one two three
             four five
   recorder  six
+            seven/eight-nine
+            -ten
 
 ! 3 records of thread `feed`
   were lost
