@@ -124,6 +124,7 @@ fn column_name(id: ColumnId) -> String {
         ColumnId::END => "end",
         ColumnId::VALUE => "value",
         ColumnId::TRACE => "trace",
+        ColumnId::TRACE_RUNS => "trace_runs",
         ColumnId::TRACE_DICT => "trace_dict",
         ColumnId::STRINGS => "strings",
         ColumnId::WEIGHT => "weight",
