@@ -165,6 +165,11 @@ impl Allocator {
         self.free_blocks.push(index);
     }
 
+    /// Ring headers that were ever used.
+    pub(crate) fn rings(&self) -> u32 {
+        self.rings
+    }
+
     /// Blocks of slots that were ever used.
     pub(crate) fn blocks(&self) -> u32 {
         self.blocks

@@ -1,7 +1,7 @@
 //! The arena as the recording side sees it.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering as StdOrdering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::alloc::{Allocator, Got, bytes_of};
 use crate::config::Mode;
@@ -23,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) allocator: Mutex<Allocator>,
     /// Set before the memory is given back; nobody gets a ring any more.
     closed: AtomicBool,
+    /// The rings when the arena was closed, each with its head. What its thread records later reaches nobody.
+    pub(crate) closed_at: OnceLock<Box<[(&'static RingHead, u64)]>>,
     /// The process that made it. In another, the child of a fork, it is nobody's.
     pid: u32,
     /// Descriptor of the file, for the child of a fork to close; −1 = none.
@@ -60,6 +62,7 @@ impl Inner {
             space,
             allocator: Mutex::new(allocator),
             closed: AtomicBool::new(false),
+            closed_at: OnceLock::new(),
             pid: std::process::id(),
             descriptor: AtomicI32::new(-1),
             mode: config.mode,
@@ -122,6 +125,23 @@ impl Arena {
                     Err(AttachError::Closed)
                 }
             })
+    }
+
+    /// Takes a ring back from a thread, as [`Producer::detach`], and counts what the thread recorded after the arena was
+    /// closed, before it noticed. An annotation counts as its slots then.
+    pub fn detach(&self, producer: &Producer) {
+        let (ring, head) = producer.position();
+        let is_ours = producer.is_in(&self.0.space);
+        producer.detach();
+        let closed_at = self.0.closed_at.get().filter(|_| is_ours);
+        let Some((ring, seen)) = closed_at.and_then(|rings| rings.get(ring as usize)) else {
+            return;
+        };
+        // The counters began at 0 again with the pages that took the arena's place.
+        let lost = loss::read_all(&ring.loss);
+        let lost = lost.iter().filter(|loss| loss.cause.is_loss());
+        let lost: u64 = lost.map(|loss| loss.total).sum();
+        loss::count_process_loss(LossCause::AfterShutdown, head.wrapping_sub(*seen) + lost);
     }
 
     fn open_ring(&self, name: &str) -> Result<u32, AttachError> {
@@ -250,7 +270,8 @@ impl Arena {
         if !self.0.closed.load(StdOrdering::Relaxed) {
             self.0.space.header().loss[usize::from(cause.code())].add(count, ticks);
         } else {
-            loss::count_process_loss(cause, count);
+            // Whatever it was lost for: nobody writes this arena's losses down any more.
+            loss::count_process_loss(LossCause::AfterShutdown, count);
         }
     }
 

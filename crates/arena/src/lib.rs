@@ -37,6 +37,10 @@ mod space;
 mod spare;
 mod spool;
 
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
+
 #[cfg(not(loom))]
 mod alloc;
 #[cfg(not(loom))]

@@ -39,7 +39,8 @@ pub(crate) fn is_clear(space: &Space, block: u32) -> bool {
         .is_none_or(|block| block.slots.iter().all(crate::slot::Slot::is_free))
 }
 
-/// The open spans of the first `blocks` blocks.
+/// The open spans of the first `blocks` blocks. Of a process that runs on a weakly ordered processor, a slot that is used
+/// anew at this very moment may show words of two spans: to rule it out would cost each span a fence.
 pub(crate) fn open_spans(space: &Space, blocks: u32) -> Vec<OpenSpan> {
     let mut found = Vec::new();
     for index in 0..blocks {

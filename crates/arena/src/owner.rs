@@ -13,6 +13,7 @@ use crate::layout::{PAGE_BYTES, Section};
 use crate::loss::{self, LOSS_CAUSES, Loss, LossCause};
 use crate::names::EventEntry;
 use crate::open::{self, OpenSpan};
+use crate::ring::{RING_FREE, RingHead};
 use crate::spool::{SpoolReader, SpoolWriter};
 use crate::staging::{StagedBlock, Staging};
 use crate::sync::Ordering;
@@ -243,6 +244,10 @@ impl Owner {
     fn shut(&mut self, remove: bool) -> io::Result<()> {
         let inner = self.arena.0;
         let mut allocator = inner.lock();
+        // None are there the second time: the memory is gone.
+        let rings = (0..allocator.rings()).filter_map(|index| inner.space.ring(index));
+        let rings = rings.map(|ring| (ring, head_at_close(ring, remove)));
+        let _ = inner.closed_at.set(rings.collect());
         inner.let_go();
         // Before the file is closed: afterwards its number may be that of some other file of the program, which the child
         // of a later fork must not close.
@@ -259,4 +264,15 @@ impl Drop for Owner {
         // After `close` there is nothing left to shut. Without it the file stays, and losing its lock says that it is dead.
         let _ = self.shut(false);
     }
+}
+
+/// Where a ring's head is now. If the file goes, what the ring still holds was recorded too late to be drained, and is
+/// counted.
+fn head_at_close(ring: &RingHead, remove: bool) -> u64 {
+    let head = ring.head.load(Ordering::Acquire);
+    if remove && ring.state.load(Ordering::Relaxed) != RING_FREE {
+        let late = head.wrapping_sub(ring.tail.load(Ordering::Relaxed));
+        loss::count_process_loss(LossCause::AfterShutdown, late);
+    }
+    head
 }

@@ -118,19 +118,19 @@ mod model {
     use crate::spare::Shelf;
     use crate::sync::AtomicU64;
 
-    /// One ring, a few tiny segments, one block.
+    /// A few rings, segments and blocks, all tiny.
     pub(crate) struct Space {
-        ring: RingHead,
+        rings: Vec<RingHead>,
         segments: Vec<(SegmentInfo, Box<[Words]>)>,
         blocks: Vec<(BlockInfo, SlotBlock)>,
         spares: Spares,
     }
 
     impl Space {
-        pub(crate) fn new(segment_slots: &[u32], blocks: usize) -> Self {
+        pub(crate) fn new(rings: u32, segment_slots: &[u32], blocks: u32) -> Self {
             let words = || core::array::from_fn(|_| AtomicU64::new(0));
             Self {
-                ring: RingHead::new(),
+                rings: (0..rings).map(|_| RingHead::new()).collect(),
                 segments: segment_slots
                     .iter()
                     .map(|&slots| {
@@ -154,7 +154,7 @@ mod model {
         }
 
         pub(crate) fn ring(&self, index: u32) -> Option<&RingHead> {
-            (index == 0).then_some(&self.ring)
+            self.rings.get(index as usize)
         }
 
         pub(crate) fn segment(&self, index: u32) -> Option<&SegmentInfo> {
@@ -163,7 +163,7 @@ mod model {
 
         pub(crate) fn data(&self, index: u32) -> Option<NonNull<Words>> {
             let slots = &self.segments.get(index as usize)?.1;
-            Some(NonNull::from(&slots[0]))
+            NonNull::new(slots.as_ptr().cast_mut())
         }
 
         pub(crate) fn block(&self, index: u32) -> Option<&SlotBlock> {

@@ -35,7 +35,7 @@ pub(crate) const fn frame_bytes(payload: u64) -> u64 {
     FRAME_HEAD_BYTES + payload.next_multiple_of(8)
 }
 
-/// The two positions, and who may move which.
+/// The two positions in the arena.
 #[derive(Clone, Copy)]
 pub(crate) struct Positions {
     pub(crate) head: &'static AtomicU64,
@@ -43,50 +43,78 @@ pub(crate) struct Positions {
     pub(crate) size: u64,
 }
 
-impl Positions {
-    /// Writer: where a frame of `bytes` bytes can go.
-    pub(crate) fn claim(&self, bytes: u64) -> Result<u64, SpoolFull> {
-        let head = self.head.load(Ordering::Relaxed);
+/// The writer's position: only it moves the head, so it keeps it at hand.
+pub(crate) struct HeadEnd {
+    positions: Positions,
+    head: u64,
+}
+
+/// The reader's position: only it moves the tail.
+pub(crate) struct TailEnd {
+    positions: Positions,
+    tail: u64,
+}
+
+impl HeadEnd {
+    pub(crate) fn new(positions: Positions) -> Self {
+        let head = positions.head.load(Ordering::Relaxed);
+        Self { positions, head }
+    }
+
+    /// Bytes that the reader has not released yet.
+    pub(crate) fn used(&self) -> u64 {
         // Acquire: the reader is done with the bytes before they are written over.
-        let used = head.wrapping_sub(self.tail.load(Ordering::Acquire));
-        let free = self.size.saturating_sub(used);
+        self.head
+            .wrapping_sub(self.positions.tail.load(Ordering::Acquire))
+    }
+
+    /// Where a frame of `bytes` bytes can go.
+    pub(crate) fn claim(&self, bytes: u64) -> Result<u64, SpoolFull> {
+        let free = self.positions.size.saturating_sub(self.used());
         if bytes > free {
             return Err(SpoolFull {
                 wanted_bytes: bytes,
                 free_bytes: free,
             });
         }
-        Ok(head)
+        Ok(self.head)
     }
 
-    /// Writer: the frame at the claimed place is complete. Release: its bytes come before.
-    pub(crate) fn publish(&self, bytes: u64) {
-        let head = self.head.load(Ordering::Relaxed);
-        self.head.store(head.wrapping_add(bytes), Ordering::Release);
+    /// The frame at the claimed place is complete. Release: its bytes come before.
+    pub(crate) fn publish(&mut self, bytes: u64) {
+        self.head = self.head.wrapping_add(bytes);
+        self.positions.head.store(self.head, Ordering::Release);
+    }
+}
+
+impl TailEnd {
+    pub(crate) fn new(positions: Positions) -> Self {
+        let tail = positions.tail.load(Ordering::Relaxed);
+        Self { positions, tail }
     }
 
-    /// Reader: where the oldest frame is, and how many published bytes there are from there on.
+    /// Where the oldest frame is, and how many published bytes there are from there on.
     pub(crate) fn front(&self) -> (u64, u64) {
-        let tail = self.tail.load(Ordering::Relaxed);
-        (tail, self.head.load(Ordering::Acquire).wrapping_sub(tail))
+        let head = self.positions.head.load(Ordering::Acquire);
+        (self.tail, head.wrapping_sub(self.tail))
     }
 
-    /// Reader: done with so many bytes.
-    pub(crate) fn release(&self, bytes: u64) {
-        let tail = self.tail.load(Ordering::Relaxed);
-        self.tail.store(tail.wrapping_add(bytes), Ordering::Release);
+    /// Done with so many bytes.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        self.tail = self.tail.wrapping_add(bytes);
+        self.positions.tail.store(self.tail, Ordering::Release);
     }
 }
 
 /// The drainer's end of the spool.
 pub struct SpoolWriter {
-    positions: Positions,
+    end: HeadEnd,
     bytes: NonNull<u8>,
 }
 
 /// The file writer's end of the spool. It may go to a thread of its own.
 pub struct SpoolReader {
-    positions: Positions,
+    end: TailEnd,
     bytes: NonNull<u8>,
 }
 
@@ -114,41 +142,41 @@ impl SpoolWriter {
         let Ok(length) = u32::try_from(payload.len()) else {
             return Err(SpoolFull {
                 wanted_bytes: bytes,
-                free_bytes: self.positions.size,
+                free_bytes: self.end.positions.size,
             });
         };
-        let at = self.positions.claim(bytes)?;
+        let at = self.end.claim(bytes)?;
         let mut head = [0; FRAME_HEAD_BYTES as usize];
         head[0..4].copy_from_slice(&length.to_le_bytes());
         head[4..8].copy_from_slice(&FRAME_MARK.to_le_bytes());
         head[8..16].copy_from_slice(&tag.to_le_bytes());
         self.copy_in(at, &head);
         self.copy_in(at.wrapping_add(FRAME_HEAD_BYTES), payload);
-        self.positions.publish(bytes);
+        self.end.publish(bytes);
         Ok(())
     }
 
     /// Bytes of the largest payload that fits when the spool is empty.
     #[must_use]
     pub fn max_payload_bytes(&self) -> u64 {
-        self.positions.size - FRAME_HEAD_BYTES
+        self.end.positions.size - FRAME_HEAD_BYTES
     }
 
     /// Bytes of the spool.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        self.positions.size
+        self.end.positions.size
     }
 
     /// Bytes that the reader has not released yet.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        self.positions.front().1
+        self.end.used()
     }
 
     fn copy_in(&mut self, position: u64, from: &[u8]) {
-        let at = (position % self.positions.size) as usize;
-        let first = from.len().min(self.positions.size as usize - at);
+        let at = (position % self.end.positions.size) as usize;
+        let first = from.len().min(self.end.positions.size as usize - at);
         // SAFETY: the claimed range belongs to this writer alone; both parts lie within the spool.
         unsafe {
             let to = self.bytes.as_ptr();
@@ -161,7 +189,7 @@ impl SpoolWriter {
 impl SpoolReader {
     /// The oldest frame, if there is one. It stays in the spool, and is found after a crash, until [`pop`](Self::pop).
     pub fn front(&mut self) -> Option<Frame<'_>> {
-        let (at, ready) = self.positions.front();
+        let (at, ready) = self.end.front();
         if ready < FRAME_HEAD_BYTES {
             return None;
         }
@@ -181,26 +209,26 @@ impl SpoolReader {
     pub fn pop(&mut self) {
         if let Some(frame) = self.front() {
             let payload = frame.parts[0].len() + frame.parts[1].len();
-            self.positions.release(frame_bytes(payload as u64));
+            self.end.release(frame_bytes(payload as u64));
         }
     }
 
     /// Bytes of published frames that were not popped.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        self.positions.front().1
+        self.end.front().1
     }
 
     /// Bytes of the spool.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        self.positions.size
+        self.end.positions.size
     }
 
     fn bytes_at(&self, position: u64, length: u64) -> [&[u8]; 2] {
-        let at = (position % self.positions.size) as usize;
+        let at = (position % self.end.positions.size) as usize;
         let length = length as usize;
-        let first = length.min(self.positions.size as usize - at);
+        let first = length.min(self.end.positions.size as usize - at);
         // SAFETY: published and not yet released: the writer leaves the range alone. Both parts lie within the spool,
         // since no frame is longer than it.
         unsafe {
@@ -219,7 +247,13 @@ impl SpoolReader {
 /// `bytes` leads to `positions.size` bytes that stay mapped for good and that nobody else touches; it is called once.
 pub(crate) unsafe fn ends(positions: Positions, bytes: NonNull<u8>) -> (SpoolWriter, SpoolReader) {
     (
-        SpoolWriter { positions, bytes },
-        SpoolReader { positions, bytes },
+        SpoolWriter {
+            end: HeadEnd::new(positions),
+            bytes,
+        },
+        SpoolReader {
+            end: TailEnd::new(positions),
+            bytes,
+        },
     )
 }

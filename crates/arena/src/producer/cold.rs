@@ -74,6 +74,18 @@ impl Producer {
         }
     }
 
+    /// Whether its ring is one of this arena's.
+    pub(crate) fn is_in(&self, space: &Space) -> bool {
+        self.space
+            .get()
+            .is_some_and(|own| core::ptr::eq(own, space))
+    }
+
+    /// Its ring's index, and the sequence number of its next slot.
+    pub(crate) fn position(&self) -> (u32, u64) {
+        (self.ring.get(), self.head.get())
+    }
+
     /// Becomes detached without touching the arena: for the child of a fork.
     pub fn forget(&self) {
         self.space.set(None);
@@ -121,11 +133,20 @@ impl Producer {
     }
 
     fn try_make_room(&self, need: u64, ticks: u64) -> Result<u64, Rejected> {
-        let ring = self.ring_head().ok_or(Rejected::Detached)?;
+        let Some(ring) = self.ring_head() else {
+            if self.is_attached() {
+                // The arena was closed and its counters with it.
+                loss::count_process_loss(LossCause::AfterShutdown, 1);
+            }
+            return Err(Rejected::Detached);
+        };
         let untold = IN_BAND.map(|cause| ring.loss[usize::from(cause.code())].read(cause));
         let notices = untold.iter().filter(|loss| loss.pending() > 0).count() as u64;
         if let Err(cause) = self.extend_limit(ring, need + notices) {
-            self.count_loss(cause, 1, ticks);
+            if !self.count_loss(cause, 1, ticks) {
+                // The arena was closed in the midst of this.
+                loss::count_process_loss(LossCause::AfterShutdown, 1);
+            }
             return Err(match cause {
                 LossCause::TooLarge => Rejected::TooLarge,
                 _ => Rejected::Full,
