@@ -93,7 +93,7 @@ fn files_of_one_capture_count_each_record_once() {
                 let paths: Vec<_> = set.iter().map(|name| at(name)).collect();
                 let (joined, alone) = (
                     report_on(&paths, &options),
-                    report_on(&[whole.clone()], &options),
+                    report_on(std::slice::from_ref(&whole), &options),
                 );
                 assert_eq!(joined.captures.len(), 1);
                 let (mut got, expected) = (joined.captures[0].clone(), &alone.captures[0]);
@@ -240,7 +240,7 @@ fn a_file_that_grows_is_a_consistent_prefix() {
     let world = Recipe::new(83).make();
     let half = cut_after(&world.bytes, 25) + 11;
     fs::write(&path, &world.bytes[..half]).unwrap();
-    let set = open(&[path.clone()]);
+    let set = open(std::slice::from_ref(&path));
     let before = report(&set, &ReportOptions::default()).unwrap();
     FileOptions::new()
         .append(true)
@@ -276,7 +276,7 @@ fn a_file_cut_short_while_open_is_an_error() {
         .offset as usize;
     for cut in [0, 1, 100, world.bytes.len() / 2, last + 10, last + 800] {
         world.write(&path);
-        let set = open(&[path.clone()]);
+        let set = open(std::slice::from_ref(&path));
         FileOptions::new()
             .write(true)
             .open(&path)
@@ -317,7 +317,7 @@ fn a_dead_arena_is_said_to_be_there() {
     let (path, arena) = (dir.path().join("x.bin"), dir.path().join("arena"));
     let state = |arena: &Path| {
         fs::write(&path, unclosed(arena, std::process::id())).unwrap();
-        let report = report_on(&[path.clone()], &ReportOptions::default());
+        let report = report_on(std::slice::from_ref(&path), &ReportOptions::default());
         (
             report.captures[0].state,
             report.captures[0].salvage_arena.clone(),
@@ -373,7 +373,7 @@ fn a_locked_arena_is_live() {
     let mut held = [0; 4];
     std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut held).unwrap();
     fs::write(&path, unclosed(&arena, holder.id())).unwrap();
-    let report = report_on(&[path.clone()], &ReportOptions::default());
+    let report = report_on(std::slice::from_ref(&path), &ReportOptions::default());
     drop(holder.stdin.take());
     holder.wait().unwrap();
     assert_eq!(report.captures[0].state, CaptureState::Live);
@@ -394,7 +394,7 @@ fn an_arena_mapped_here_is_live_and_left_alone() {
     let mapped = std::env::current_exe().unwrap();
     fs::write(&path, unclosed(&mapped, std::process::id())).unwrap();
     assert_eq!(
-        report_on(&[path.clone()], &ReportOptions::default()).captures[0].state,
+        report_on(std::slice::from_ref(&path), &ReportOptions::default()).captures[0].state,
         CaptureState::Live
     );
     // The same number in another container is another process.

@@ -28,7 +28,7 @@ impl Scratch {
 
     fn open(&self, bytes: &[u8], strict: bool) -> Result<CaptureSet, Error> {
         std::fs::write(&self.path, bytes).unwrap();
-        CaptureSet::open(&[self.path.clone()], &OpenOptions { strict })
+        CaptureSet::open(std::slice::from_ref(&self.path), &OpenOptions { strict })
     }
 
     fn report(&self, bytes: &[u8], options: &ReportOptions) -> Result<Report, Error> {
