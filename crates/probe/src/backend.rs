@@ -19,6 +19,11 @@ pub trait Backend: Send + Sync + 'static {
     /// records are reported by [`lost`](Self::lost), and it asks again from time to time.
     fn attach(&self, thread: &ThreadInfo, producer: &Producer) -> bool;
 
+    /// A thread ends, or this recorder has stopped: take its ring back.
+    fn detach(&self, producer: &Producer) {
+        producer.detach();
+    }
+
     /// A new event. Called before its first record, under the lock of the event table: it must not block. `false` if its
     /// name cannot be kept; a new event is then recorded as the overflow event.
     fn describe(&self, event: &Descriptor) -> bool;

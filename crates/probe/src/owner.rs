@@ -204,7 +204,7 @@ impl Parked {
         if fork::is_foreign(self.handle.serial()) {
             self.producer.forget();
         } else {
-            self.producer.detach();
+            self.handle.backend().detach(&self.producer);
         }
     }
 }

@@ -43,6 +43,10 @@ impl Backend for ProbeBackend {
         self.arena.attach(producer, &thread.name).is_ok()
     }
 
+    fn detach(&self, producer: &Producer) {
+        self.arena.detach(producer);
+    }
+
     fn describe(&self, event: &Descriptor) -> bool {
         let entered =
             self.arena

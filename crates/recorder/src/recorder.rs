@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use perf_arena::RECORD_BYTES;
+use perf_arena::{LossCause, RECORD_BYTES};
 use perf_format::{Rollup, Warning};
 use perf_probe::{Handle, InstallGuard};
 
@@ -12,7 +12,7 @@ use crate::backend::FOLLOWER;
 use crate::builder::Builder;
 use crate::error::{FlushError, StartError, StopError};
 use crate::live::{Shared, Threads};
-use crate::loss::Lost;
+use crate::loss::{self, Lost};
 use crate::status::Status;
 
 /// Records what the probes of this process measure, until it is stopped or dropped.
@@ -249,6 +249,12 @@ impl Recorder {
             open_spans: drainer.open_spans,
             warnings: drainer.warnings.kept().to_vec(),
         };
+        // Threads in the midst of a record may have lost something since the end was written.
+        for cause in LossCause::ALL.into_iter().filter(|cause| cause.is_loss()) {
+            let told = drainer.lost.by(loss::cause_of(cause));
+            let late = drainer.owner.lost(cause).saturating_sub(told);
+            perf_arena::count_process_loss(LossCause::AfterShutdown, late);
+        }
         // A file that cannot be removed is found dead and empty by the next recorder.
         let _ = drainer.owner.close();
         stopped
