@@ -1,5 +1,7 @@
 //! Tests of the product as a whole, through its real binary.
 
 mod cli;
+mod format_compat;
 mod fuzz_corpus;
+mod plain_decoder;
 mod tidy;
