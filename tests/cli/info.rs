@@ -42,7 +42,8 @@ fn info_says_what_a_capture_is_made_of() {
         anchors                              ticks  within  segment
         2026-05-01 12:00:00.000 UTC   5,000,000,000  250 ns        0
         2026-05-01 12:01:00.000 UTC  65,000,000,000  250 ns        0
-    "#]].assert_eq(&sizes_hidden(&format!("{before}anchors{anchors}")));
+    "#]]
+    .assert_eq(&sizes_hidden(&format!("{before}anchors{anchors}")));
     for kind in [
         "events ",
         "rollup ",
