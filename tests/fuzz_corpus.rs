@@ -12,7 +12,10 @@ use std::path::Path;
 mod targets;
 
 fn corpus() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fuzz/corpus"))
+    Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crates/fuzz/corpus"
+    ))
 }
 
 /// Names of a folder's entries, in order.

@@ -76,7 +76,7 @@ fn fill(feed: &mut Feed<'_>, encoder: &mut ChunkEncoder) -> Made {
     let mut row = Row::default();
     while !feed.is_empty() {
         let action = feed.u8();
-        if made.runs.is_empty() || action % 16 == 0 {
+        if made.runs.is_empty() || action.is_multiple_of(16) {
             let ring = u32::from(feed.u8() % 4);
             let head = RunHead {
                 ring: RingId(ring),
@@ -102,8 +102,8 @@ fn fill(feed: &mut Feed<'_>, encoder: &mut ChunkEncoder) -> Made {
                 row.end_ticks = row.end_ticks.wrapping_add(feed.number());
                 row.value = feed.number();
                 row.tag = TAGS[usize::from(action / 16) % TAGS.len()];
-                row.event = EventId(u32::from(feed.u8() % 8));
-                row.trace = if action % 2 == 0 {
+                row.event = EventId(u32::from(feed.u8() % 3));
+                row.trace = if action.is_multiple_of(2) {
                     row.trace
                 } else {
                     TraceId(feed.number())

@@ -271,7 +271,9 @@ impl<'k, W: Write> Remainder<'k, W> {
     }
 
     fn notes(&mut self, losses: Vec<LossEntry>) -> io::Result<()> {
-        self.saved.lost = losses.iter().map(|loss| loss.count).sum();
+        self.saved.lost = losses
+            .iter()
+            .fold(0, |sum: u64, loss| sum.saturating_add(loss.count));
         losses.iter().for_each(|loss| self.known.add_loss(loss));
         let mut notes = Notes {
             losses,

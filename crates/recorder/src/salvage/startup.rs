@@ -1,7 +1,7 @@
 //! What a starting recorder does with the arenas of dead processes.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -144,9 +144,15 @@ pub(super) fn is_of(file: &File, id: CaptureId) -> bool {
 /// The path of the remainder. If something else has that name, another one.
 fn free_remainder_path(capture: &Path, id: CaptureId) -> PathBuf {
     let usual = remainder_path(capture);
-    match File::open(&usual) {
-        Ok(file) if !is_of(&file, id) => capture.with_extension(format!("{id}.salvaged.bin")),
-        _ => usual,
+    let usable = match File::open(&usual) {
+        Ok(file) => is_of(&file, id),
+        // What exists and cannot be opened may be anything: it must not pass for a remainder that is complete.
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    if usable {
+        usual
+    } else {
+        capture.with_extension(format!("{id}.salvaged.bin"))
     }
 }
 
