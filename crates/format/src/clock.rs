@@ -186,6 +186,14 @@ impl ClockMap {
             .is_ok()
     }
 
+    /// Ticks of the anchors of `segment`, ascending: between two of them, before the
+    /// first and after the last, [`ClockMap::unix_ns`] is a straight line.
+    pub fn anchor_ticks(&self, segment: SegmentId) -> impl Iterator<Item = u64> + '_ {
+        self.segment(segment)
+            .into_iter()
+            .flat_map(|segment| segment.anchors.iter().map(|anchor| anchor.ticks))
+    }
+
     /// Steps of the wall clock between anchors.
     pub fn steps(&self) -> &[ClockStep] {
         &self.steps

@@ -79,6 +79,10 @@ impl LossCause {
     pub const TOO_LONG: LossCause = LossCause(6);
     /// Bytes of a dead process's arena could not be read.
     pub const SALVAGE: LossCause = LossCause(7);
+    /// Recorded after the recorder had stopped.
+    pub const AFTER_STOP: LossCause = LossCause(8);
+    /// Overwritten by newer records before it was drained.
+    pub const OVERWRITTEN: LossCause = LossCause(9);
 
     /// A short description, for people.
     pub fn describe(self) -> &'static str {
@@ -90,6 +94,8 @@ impl LossCause {
             LossCause::WRITE_FAILED => "writing the file failed",
             LossCause::TOO_LONG => "annotation too long",
             LossCause::SALVAGE => "arena damaged",
+            LossCause::AFTER_STOP => "recorded after the stop",
+            LossCause::OVERWRITTEN => "overwritten before it was drained",
             _ => "unknown cause",
         }
     }

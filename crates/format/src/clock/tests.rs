@@ -149,6 +149,8 @@ fn segments_keep_their_own_rates() {
     assert!(!map.one_scale());
     assert_eq!(map.segments().collect::<Vec<_>>(), [S0, SegmentId(3)]);
     assert_eq!(map.uncertainty_ns(), Some(900));
+    assert_eq!(map.anchor_ticks(S0).collect::<Vec<_>>(), [5000, 20_005_000]);
+    assert_eq!(map.anchor_ticks(SegmentId(7)).count(), 0);
 }
 
 #[test]

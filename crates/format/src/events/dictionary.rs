@@ -35,27 +35,10 @@ impl Dictionary {
         &self.keys
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Forgets all keys and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.keys.clear();
         self.slots.fill(0);
-    }
-
-    /// The index of `key`, if it has one.
-    pub(super) fn find(&self, key: u64) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.home(key);
-        loop {
-            match self.slots[slot & mask] {
-                0 => return None,
-                taken if self.keys[taken as usize - 1] == key => return Some(taken - 1),
-                _ => slot += 1,
-            }
-        }
     }
 
     /// The index of each of `keys` into the same place of `indexes`; new ones for
@@ -129,20 +112,15 @@ mod tests {
     #[test]
     fn numbers_keys_by_first_appearance() {
         let mut dictionary = Dictionary::new();
-        for round in 0..3 {
+        for _ in 0..3 {
             for key in 0..5000u64 {
                 let key = key << 32;
-                assert_eq!(
-                    dictionary.find(key),
-                    (round > 0).then_some((key >> 32) as u32)
-                );
                 assert_eq!(u64::from(dictionary.intern(key)), key >> 32);
             }
         }
-        assert_eq!(dictionary.len(), 5000);
+        assert_eq!(dictionary.keys().len(), 5000);
         assert_eq!(dictionary.keys()[7], 7 << 32);
         dictionary.clear();
-        assert_eq!(dictionary.find(0), None);
         assert_eq!(dictionary.intern(u64::MAX), 0);
     }
 

@@ -1,6 +1,7 @@
 //! Counts of values in the bins of [`crate::bins`], with exact count, sum, minimum and maximum.
 
 use crate::bins;
+use crate::packed::{BLOCK, Extent};
 
 /// A distribution of u64 values: durations in ticks, observations in their unit.
 ///
@@ -62,12 +63,15 @@ impl Histogram {
 
     /// Adds many values; much faster than one by one.
     pub fn record_all(&mut self, values: &[u64]) {
-        let Some(&first) = values.first() else { return };
-        let (mut low, mut high, mut sum) = (first, first, 0u128);
-        for &value in values {
-            low = low.min(value);
-            high = high.max(value);
-            sum += u128::from(value);
+        if values.is_empty() {
+            return;
+        }
+        let (mut low, mut high, mut sum) = (u64::MAX, 0, 0u128);
+        for block in values.chunks(BLOCK) {
+            let (block_low, block_high, block_sum) = survey(block);
+            low = low.min(block_low);
+            high = high.max(block_high);
+            sum += block_sum;
         }
         self.sum = self.sum.saturating_add(sum);
         (self.min, self.max) = if self.count == 0 {
@@ -193,6 +197,23 @@ impl Histogram {
             .sum();
         Some((squares / self.count as f64).sqrt())
     }
+}
+
+/// Smallest, largest and sum of the values of a block.
+fn survey(block: &[u64]) -> (u64, u64, u128) {
+    let extent = Extent::of(block);
+    // Durations are far below 2⁵⁶, and then no sum of a block overflows.
+    if extent.low >= 0 && extent.high < 1 << 56 {
+        let sum = block
+            .iter()
+            .fold(0u64, |sum, &value| sum.wrapping_add(value));
+        return (extent.low as u64, extent.high as u64, sum.into());
+    }
+    block
+        .iter()
+        .fold((u64::MAX, 0, 0), |(low, high, sum), &value| {
+            (low.min(value), high.max(value), sum + u128::from(value))
+        })
 }
 
 /// Equal when the same values were recorded, however far the counts have grown.
