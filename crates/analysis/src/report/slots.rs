@@ -117,6 +117,9 @@ fn batches(run: &Run<'_>, timelines: &[Timeline]) -> Vec<(SlotNumber, SlotNumber
         let capture = run.captures[number];
         for chunk in &run.surveys[number].chunks {
             let head = &capture.files[chunk.file as usize].index.chunks[chunk.entry as usize].head;
+            if head.record_count == 0 {
+                continue;
+            }
             for slot in planner
                 .parts(head.segment, head.min_end, head.max_end)
                 .slots()
