@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-/// The sleep after a round that found something.
+/// The sleep while the rings fill at an ordinary pace.
 const BUSY: Duration = Duration::from_millis(1);
-/// The sleep of an idle program. Twenty rounds a second stay below a thousandth of a core, also on a virtual machine that
-/// takes 20 µs to wake a thread.
+/// The sleep while they hardly fill. In so long one thread at full speed does not quite fill what its ring can grow to.
+const QUIET: Duration = Duration::from_millis(4);
+/// The sleep while nothing is recorded. Twenty rounds a second stay below a thousandth of a core, also on a virtual machine
+/// that takes 20 µs to wake a thread.
 const IDLE: Duration = Duration::from_millis(50);
 /// A shorter sleep than this is not worth its two switches.
 const SHORTEST: Duration = Duration::from_micros(100);
-/// How full the fullest ring shall be when the drainer comes.
+/// How full the fullest ring may be when the drainer comes.
 const WANTED_FULL: f64 = 0.4;
+/// A ring that is no fuller than this hardly fills.
+const QUIET_FULL: f64 = 0.05;
 
-/// Short sleeps while records come, longer ones while none do.
+/// Short sleeps while records come, longer ones while few or none do.
 pub(crate) struct Pace {
     sleep: Duration,
 }
@@ -24,17 +28,19 @@ impl Pace {
 
     /// The sleep after a round that took `records` out of the rings, of which the fullest was `fullest` (0 to 1) full.
     pub(crate) fn after(&mut self, records: u64, fullest: f64) -> Duration {
+        let longer = (self.sleep * 5 / 4).max(SHORTEST);
         self.sleep = if records == 0 {
-            (self.sleep * 5 / 4).clamp(BUSY, IDLE)
+            longer.clamp(BUSY, IDLE)
+        } else if fullest <= QUIET_FULL {
+            longer.min(QUIET)
         } else if fullest <= WANTED_FULL {
-            // Grows back to the usual, from whatever a burst has made of it.
-            (self.sleep * 5 / 4).clamp(SHORTEST, BUSY)
+            longer.min(BUSY)
         } else {
-            let less = self.sleep.min(BUSY).mul_f64(WANTED_FULL / fullest);
-            if less < SHORTEST {
+            let shorter = self.sleep.min(BUSY).mul_f64(WANTED_FULL / fullest);
+            if shorter < SHORTEST {
                 Duration::ZERO
             } else {
-                less
+                shorter
             }
         };
         self.sleep
@@ -50,8 +56,11 @@ mod tests {
         let mut pace = Pace::new();
         let idle = (0..100).map(|_| pace.after(0, 0.0)).last();
         assert_eq!(idle, Some(IDLE));
-        assert_eq!(pace.after(1, 0.0), BUSY);
+        assert_eq!(pace.after(1, 0.001), QUIET);
+        assert_eq!(pace.after(900, 0.1), BUSY);
         assert_eq!(pace.after(0, 0.0), BUSY * 5 / 4);
+        let quiet = (0..100).map(|_| pace.after(10, 0.01)).last();
+        assert_eq!(quiet, Some(QUIET));
     }
 
     #[test]

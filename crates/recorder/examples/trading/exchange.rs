@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::market::Rng;
 
 /// An order further than this from the market's price is refused, in hundredths of a percent of it.
-const PRICE_BAND_BP: i64 = 60;
+const PRICE_BAND_BP: i64 = 100;
 const LARGEST_ORDER: i64 = 90;
 
 /// Starts the exchange and returns its address. It serves `connections`, each until its client hangs up.

@@ -50,21 +50,20 @@ impl Shared {
         false
     }
 
-    /// Every second or so, a collection: everybody waits while it marks and sweeps a graph of its own.
+    /// Every second or so, a collection: everybody waits while it marks and sweeps a heap of its own.
     pub(crate) fn collect_garbage(&self, seed: u64) {
         let mut rng = Rng::new(seed);
-        let mut graph: Vec<u32> = (0..1u32 << 20).map(|_| rng.below(1 << 20) as u32).collect();
+        let mut heap = Heap::new(&mut rng);
         while self.rest(Duration::from_millis(600 + rng.below(900))) {
-            let steps = 40_000 + rng.below(400_000);
+            // Small collections are common, whole ones rare.
+            let objects = if rng.below(8) == 0 {
+                OBJECTS
+            } else {
+                OBJECTS / 64
+            };
             let closed = self.heap.write().unwrap_or_else(PoisonError::into_inner);
             let start = Instant::now();
-            let mut at = rng.below(1 << 20) as usize;
-            for _ in 0..steps {
-                let next = graph[at] as usize;
-                graph[at] = graph[at].rotate_left(1) & ((1 << 20) - 1);
-                at = next;
-            }
-            black_box(&graph);
+            black_box(heap.collect(objects, &mut rng));
             record_histogram(GC_PAUSE, start.elapsed().as_nanos() as u64);
             drop(closed);
         }
@@ -97,4 +96,53 @@ pub(crate) fn allocation_burst() {
         .map(|size| vec![1; 64 + size % 512])
         .collect();
     black_box(pieces);
+}
+
+/// Objects of the collected heap.
+const OBJECTS: usize = 1 << 19;
+
+/// A heap to collect: each object refers to two others.
+struct Heap {
+    references: Vec<[u32; 2]>,
+    marks: Vec<bool>,
+    stack: Vec<u32>,
+}
+
+impl Heap {
+    fn new(rng: &mut Rng) -> Self {
+        let mut any = || rng.below(OBJECTS as u64) as u32;
+        let references = (0..OBJECTS).map(|_| [any(), any()]).collect();
+        Self {
+            references,
+            marks: vec![false; OBJECTS],
+            stack: Vec::new(),
+        }
+    }
+
+    /// Marks what the first object reaches among the first `objects`, and fills the places of the others anew. Returns how many.
+    fn collect(&mut self, objects: usize, rng: &mut Rng) -> usize {
+        self.marks[..objects].fill(false);
+        self.stack.push(0);
+        while let Some(object) = self.stack.pop() {
+            if std::mem::replace(&mut self.marks[object as usize], true) {
+                continue;
+            }
+            let references = self.references[object as usize];
+            self.stack
+                .extend(references.into_iter().map(|other| other % objects as u32));
+        }
+        let mut swept = 0;
+        for (references, _) in self.references[..objects]
+            .iter_mut()
+            .zip(&self.marks)
+            .filter(|(_, marked)| !**marked)
+        {
+            *references = [
+                rng.below(objects as u64) as u32,
+                rng.below(OBJECTS as u64) as u32,
+            ];
+            swept += 1;
+        }
+        swept
+    }
 }
