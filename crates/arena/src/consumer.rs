@@ -115,7 +115,9 @@ impl Consumer {
                 None => head,
             };
             let ready = end.wrapping_sub(self.next).cast_signed().max(0);
-            let count = (out.len() - slots).min(usize::try_from(ready).unwrap_or(0));
+            // No more than there is, whatever a stray write has made of the head.
+            let ready = ready.cast_unsigned().min(self.segment_slots());
+            let count = (out.len() - slots).min(ready as usize);
             self.copy(&mut out[slots..slots + count]);
             slots += count;
             match link {
@@ -132,14 +134,24 @@ impl Consumer {
     }
 
     fn copy(&mut self, out: &mut [Record]) {
-        for record in &mut *out {
-            let index = (self.next & self.mask) as usize;
-            // SAFETY: the mask keeps the index within the segment.
-            let words = unsafe { self.data.add(index).as_ref() };
-            *record = Record(core::array::from_fn(|word| {
-                words[word].load(Ordering::Relaxed)
-            }));
-            self.next = self.next.wrapping_add(1);
+        // Up to the segment's end, and on from its beginning; `copy_to_head` asks for no more than a segment.
+        let first = (self.next & self.mask) as usize;
+        let to_end = out.len().min(self.segment_slots() as usize - first);
+        let (before_end, from_start) = out.split_at_mut(to_end);
+        self.copy_from(first, before_end);
+        self.copy_from(0, from_start);
+        self.next = self.next.wrapping_add(out.len() as u64);
+    }
+
+    /// Copies consecutive slots of the segment, from `index` on; there are as many.
+    fn copy_from(&self, index: usize, out: &mut [Record]) {
+        debug_assert!(index + out.len() <= self.segment_slots() as usize);
+        for (offset, record) in out.iter_mut().enumerate() {
+            // SAFETY: `copy` gives no more slots than lie between the index and the segment's end.
+            let words = unsafe { self.data.add(index + offset).as_ref() };
+            for (to, word) in record.0.iter_mut().zip(words) {
+                *to = word.load(Ordering::Relaxed);
+            }
         }
     }
 
