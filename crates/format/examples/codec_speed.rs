@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use perf_format::load::{Load, THREADS, TightLoop};
 use perf_format::{
-    ChunkEncoder, ChunkStream, Columns, EventsChunk, RingId, Rollup, RollupChunk, Row, RunHead,
-    SegmentId, ThreadId, bins, encode_rollup, limits,
+    ChunkEncoder, Columns, EventsChunk, RingId, Rollup, RollupChunk, Row, RunHead, SegmentId,
+    ThreadId, bins, encode_rollup, limits,
 };
 
 const CHUNKS: usize = 8;
-const ROUNDS: usize = 24;
+const ROUNDS: usize = 48;
 
 /// The rows of one chunk, by thread.
 type Batch = Vec<Vec<Row>>;
@@ -48,45 +48,61 @@ fn push(encoder: &mut ChunkEncoder, batch: &Batch) {
             thread: ThreadId(thread as u32),
             first_seq: 0,
         };
-        encoder.push_run(head, rows.iter().copied());
+        encoder.begin_run(head).expect("few runs");
+        let taken = encoder.push_rows(rows, |&row| row);
+        encoder.end_run(taken as u32);
     }
+}
+
+/// What the steps of a chunk took, in ns: push, roll, encode.
+type Steps = [f64; 3];
+
+/// Encodes a batch, and times each step.
+fn steps(
+    encoder: &mut ChunkEncoder,
+    rollup: &mut Rollup,
+    batch: &Batch,
+    out: &mut Vec<u8>,
+) -> Steps {
+    let mut last = Instant::now();
+    let mut lap = || {
+        std::mem::replace(&mut last, Instant::now())
+            .elapsed()
+            .as_nanos() as f64
+    };
+    push(encoder, batch);
+    let pushing = lap();
+    encoder.roll_into(rollup);
+    let rolling = lap();
+    encoder.encode(0, SegmentId(0), out);
+    [pushing, rolling, lap()]
 }
 
 fn measure(name: &str, batches: &[Batch]) {
     let rows: usize = batches.iter().flatten().map(Vec::len).sum();
-    println!("{name}: {rows} rows, {CHUNKS} chunks, fastest of {ROUNDS} rounds, ns a row");
-    let mut encoder = ChunkEncoder::new();
-    let mut out = Vec::new();
-    let mut rollup = Rollup::new(SegmentId(0));
-
-    let pushing = fastest(rows, || {
-        batches.iter().for_each(|batch| push(&mut encoder, batch))
-    });
-    let grouping = fastest(rows, || {
-        batches.iter().for_each(|batch| {
-            push(&mut encoder, batch);
-            encoder.group();
-        });
-    });
-    let rolling = fastest(rows, || {
-        batches.iter().for_each(|batch| {
-            push(&mut encoder, batch);
-            encoder.roll_into(&mut rollup);
-        });
-    });
-    let all = fastest(rows, || {
-        out.clear();
-        let mut stream = ChunkStream::new();
-        batches.iter().for_each(|batch| {
-            push(&mut encoder, batch);
-            stream.events(&mut encoder, &mut out);
-        });
-    });
     println!(
-        "  push {pushing:.2} + group {:.2} + roll {:.2} + encode {:.2} = {all:.2}",
-        grouping - pushing,
-        rolling - grouping,
-        all - rolling
+        "{name}: {rows} rows, {CHUNKS} chunks, each step the fastest of {ROUNDS} rounds, ns a row"
+    );
+    let mut encoder = ChunkEncoder::new();
+    let mut rollup = Rollup::new(SegmentId(0));
+    let mut out = Vec::new();
+    // A step of one chunk is short enough to be seldom interrupted; the whole of a round is not.
+    let mut fastest_of = vec![[f64::INFINITY; 3]; batches.len()];
+    for _ in 0..ROUNDS {
+        out.clear();
+        for (batch, fastest) in batches.iter().zip(&mut fastest_of) {
+            let took = steps(&mut encoder, &mut rollup, batch, &mut out);
+            *fastest = std::array::from_fn(|step| fastest[step].min(took[step]));
+        }
+    }
+    let mut sums: Steps = [0.0; 3];
+    for fastest in &fastest_of {
+        sums = std::array::from_fn(|step| sums[step] + fastest[step] / rows as f64);
+    }
+    let [pushing, rolling, encoding] = sums;
+    println!(
+        "  push {pushing:.2} + roll {rolling:.2} + encode {encoding:.2} = {:.2}",
+        sums.iter().sum::<f64>()
     );
     println!("  {:.3} bytes a row", out.len() as f64 / rows as f64);
     columns_of(&out, rows);

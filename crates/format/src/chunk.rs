@@ -431,15 +431,9 @@ impl<'o> ChunkBuilder<'o> {
         self.written += 1;
     }
 
-    /// Where in the buffer the current position is, relative to the start of the
-    /// chunk: for tables that are patched later.
+    /// Bytes of the chunk so far.
     pub(crate) fn position(&self) -> usize {
         self.out.len() - self.start
-    }
-
-    /// Overwrites four bytes of a table at a position of [`ChunkBuilder::position`].
-    pub(crate) fn patch(&mut self, position: usize, value: u32) {
-        patch_u32(self.out, self.start + position, value);
     }
 
     /// Fills in lengths and sums; returns the head's CRC-32C.

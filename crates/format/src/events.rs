@@ -28,6 +28,7 @@ mod encoder;
 mod layout;
 mod reader;
 mod roll;
+mod series_table;
 mod strings;
 mod trace_runs;
 

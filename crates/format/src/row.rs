@@ -1,6 +1,6 @@
 //! One recorded thing, as the encoder takes it and the reader gives it back.
 
-use crate::{EventId, Tag, TraceId};
+use crate::{EventId, SeriesKey, Tag, TraceId};
 
 /// One row of an Events chunk. Every kind of record has this one shape; the tag
 /// says how to read `value` and `event`.
@@ -19,6 +19,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// What the rows of one series share.
+    #[inline]
+    pub fn series(&self) -> SeriesKey {
+        SeriesKey {
+            event: self.event,
+            tag: self.tag,
+        }
+    }
+
     /// When it began, in ticks: `end − duration` of a span, `end` of anything else.
     /// A duration longer than the clock has run saturates at zero.
     #[inline]

@@ -128,7 +128,6 @@ impl ChunkStream {
             return None;
         }
         let before = out.len();
-        encoder.group();
         encoder.roll_into(&mut self.window);
         let head = encoder.encode(self.take_seq(), self.segment, out);
         self.window.coverage.add(&head);

@@ -36,15 +36,15 @@ pub(crate) fn push(
     }
     let mut bytes = Vec::new();
     let mut taken = 0;
-    while let Some(record) = slots.records.get(taken) {
-        if record.tag() < tag::ANNOTATION_STR {
-            // Spans, counters, gauges, observations: nearly all there is.
-            if encoder.push(&row(record)).is_err() {
-                break;
-            }
-            taken += 1;
-            continue;
-        }
+    loop {
+        // Spans, counters, gauges, observations: nearly all there is.
+        let rest = &slots.records[taken..];
+        let is_plain = |record: &&Record| record.tag() < tag::ANNOTATION_STR;
+        let plain = rest.iter().take_while(is_plain).count();
+        taken += encoder.push_rows(&rest[..plain], row);
+        let Some(record) = slots.records.get(taken) else {
+            break;
+        };
         // A payload that is longer than the block can only come from a damaged arena.
         let payload_end = taken + 1 + record.payload_slots() as usize;
         let payload = slots.records.get(taken + 1..payload_end);

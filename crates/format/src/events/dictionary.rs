@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Slots of a table at the start.
 const MIN_SLOTS: usize = 1 << 10;
+/// Slots a key.
+const SPARSE: usize = 4;
 
 /// Maps u64 keys to 0, 1, 2 … in the order in which they appear.
 ///
@@ -11,8 +13,10 @@ const MIN_SLOTS: usize = 1 << 10;
 /// ids come from other hosts, and chosen ids must not make the probing long.
 #[derive(Debug)]
 pub(super) struct Dictionary {
+    /// By first appearance. What lies behind `len` means nothing.
     keys: Vec<u64>,
-    /// 0 is free; else 1 + the index of the key. A power of two, at least four
+    len: usize,
+    /// 0 is free; else 1 + the index of the key. A power of two, at least [`SPARSE`]
     /// times the keys, so that the first probe nearly always decides.
     slots: Vec<u32>,
     shift: u32,
@@ -23,7 +27,8 @@ impl Dictionary {
     pub(super) fn new() -> Self {
         let multiplier = RandomState::new().hash_one(0x6D61_726B) | 1;
         Dictionary {
-            keys: Vec::new(),
+            keys: vec![0; MIN_SLOTS / SPARSE],
+            len: 0,
             slots: vec![0; MIN_SLOTS],
             shift: 64 - MIN_SLOTS.ilog2(),
             multiplier,
@@ -32,18 +37,19 @@ impl Dictionary {
 
     /// The keys, by first appearance.
     pub(super) fn keys(&self) -> &[u64] {
-        &self.keys
+        &self.keys[..self.len]
     }
 
     /// Forgets all keys and keeps the memory.
     pub(super) fn clear(&mut self) {
-        self.keys.clear();
+        self.len = 0;
         self.slots.fill(0);
     }
 
     /// The index of each of `keys` into the same place of `indexes`; new ones for
     /// those that have none.
     pub(super) fn intern_all(&mut self, keys: &[u64], indexes: &mut [u32]) {
+        self.reserve(keys.len());
         // All first probes at once, so that their cache misses overlap; nothing
         // depends on what was found until all are on their way.
         let mask = self.slots.len() - 1;
@@ -51,27 +57,43 @@ impl Dictionary {
             *index = self.slots[self.home(key) & mask];
         }
         for (index, &key) in indexes.iter_mut().zip(keys) {
-            // A slot that was free may have been taken since; one that was taken stays so.
-            *index = match self.keys.get((*index as usize).wrapping_sub(1)) {
-                Some(&found) if found == key => *index - 1,
-                _ => self.intern(key),
+            // Whether a key is new cannot be foretold: it is written as if it were, and
+            // that counts only if its slot is free.
+            let home = self.home(key) & mask;
+            let taken = self.slots[home];
+            let is_free = taken == 0;
+            let number = if is_free { self.len as u32 + 1 } else { taken };
+            self.keys[self.len] = key;
+            self.slots[home] = number;
+            self.len += usize::from(is_free);
+            *index = if self.keys[number as usize - 1] == key {
+                number - 1
+            } else {
+                self.probe(home, key)
             };
         }
     }
 
     /// The index of `key`; a new one if it has none.
     pub(super) fn intern(&mut self, key: u64) -> u32 {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.home(key) & mask;
+        self.reserve(1);
+        self.probe(self.home(key) & (self.slots.len() - 1), key)
+    }
+
+    /// Looks from `slot` on. There is room for a new key.
+    fn probe(&mut self, mut slot: usize, key: u64) -> u32 {
         loop {
             let taken = self.slots[slot];
             if taken == 0 {
-                return self.insert(slot, key);
+                self.keys[self.len] = key;
+                self.len += 1;
+                self.slots[slot] = self.len as u32;
+                return self.len as u32 - 1;
             }
             if self.keys[taken as usize - 1] == key {
                 return taken - 1;
             }
-            slot = (slot + 1) & mask;
+            slot = (slot + 1) & (self.slots.len() - 1);
         }
     }
 
@@ -80,22 +102,22 @@ impl Dictionary {
         (key.wrapping_mul(self.multiplier) >> self.shift) as usize
     }
 
-    fn insert(&mut self, slot: usize, key: u64) -> u32 {
-        self.keys.push(key);
-        let taken = self.keys.len() as u32;
-        self.slots[slot] = taken;
-        if self.keys.len() * 4 > self.slots.len() {
-            self.grow();
+    /// Makes room for `more` keys, and one that does not stay.
+    fn reserve(&mut self, more: usize) {
+        let wanted = self.len + more + 1;
+        if wanted > self.keys.len() {
+            self.grow(wanted);
         }
-        taken - 1
     }
 
     #[cold]
-    fn grow(&mut self) {
-        self.slots = vec![0; self.slots.len() * 2];
-        self.shift -= 1;
+    fn grow(&mut self, wanted: usize) {
+        let len = wanted.next_power_of_two();
+        self.keys.resize(len, 0);
+        self.slots = vec![0; len * SPARSE];
+        self.shift = 64 - self.slots.len().ilog2();
         let mask = self.slots.len() - 1;
-        for (index, &key) in self.keys.iter().enumerate() {
+        for (index, &key) in self.keys[..self.len].iter().enumerate() {
             let mut slot = self.home(key);
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & mask;

@@ -1,12 +1,15 @@
-//! Rows in: what the recorder pushes, kept in columns until the chunk is encoded.
+//! Rows in: what the recorder pushes, packed into columns as it comes.
+//!
+//! A row is looked at once. What a column has of it goes into the block in the making, which stays in the first-level
+//! cache and is packed when it is full.
 
-use super::dictionary::Dictionary;
-use super::layout::{Range, Series};
+use super::layout::Range;
+use super::series_table::SeriesTable;
 use super::strings::StringTable;
 use super::trace_runs::TraceRuns;
-use crate::{
-    AnnotationValue, EventId, LossEntry, RingId, Row, SeriesKey, Tag, ThreadId, TraceId, limits,
-};
+use crate::packed::{BLOCK, Block, Modes, encode_block};
+use crate::wide::wide;
+use crate::{AnnotationValue, EventId, LossEntry, RingId, Row, Tag, ThreadId, TraceId, limits};
 
 /// The chunk has no room for another row: encode it, clear it, begin the run again
 /// at the slot that was refused.
@@ -25,50 +28,45 @@ pub struct RunHead {
     pub first_seq: u64,
 }
 
-/// A run as it was pushed: `range.rows` rows from `start`.
+/// The run that rows are pushed into: a part of the last range.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    pub(super) range: Range,
-    pub(super) start: usize,
-    /// It goes on where the run before it (once sorted) ended.
-    pub(super) continues: bool,
+struct OpenRun {
+    /// Slots and rows of the range before this run.
+    slots: u32,
+    rows: usize,
 }
 
-/// A column of the encoder, one entry a row. The length is a constant, so that one
-/// check of the row's number serves all columns.
-type ColumnOf<T> = Box<[T; limits::MAX_CHUNK_ROWS]>;
-
-fn column_of<T: Copy + Default + std::fmt::Debug>() -> ColumnOf<T> {
-    let column = vec![T::default(); limits::MAX_CHUNK_ROWS].into_boxed_slice();
-    column.try_into().expect("the length is that of the type")
+/// The columns that have one entry a row, packed but for the last rows.
+#[derive(Debug)]
+pub(super) struct RowColumns {
+    series: Block,
+    deltas: Block,
+    pub(super) series_bytes: Vec<u8>,
+    pub(super) delta_bytes: Vec<u8>,
 }
 
 /// Collects rows of many rings and encodes them as one Events chunk.
 ///
-/// Push runs in any order; runs of one ring that follow one another are joined.
-/// Then call [`ChunkEncoder::group`], [`ChunkEncoder::roll_into`] and
+/// Push the runs of one ring one after another, in the order of their sequence numbers:
+/// those that follow one another are joined. Then call [`ChunkEncoder::roll_into`] and
 /// [`ChunkEncoder::encode`], and [`ChunkEncoder::clear`] for the next chunk. The
 /// buffers are kept, so that in steady state nothing is allocated.
 #[derive(Debug)]
 pub struct ChunkEncoder {
     pub(super) rows: usize,
-    pub(super) ends: ColumnOf<u64>,
-    pub(super) values: ColumnOf<u64>,
-    pub(super) series_of: ColumnOf<u16>,
+    pub(super) columns: Box<RowColumns>,
+    pub(super) series: SeriesTable,
     pub(super) traces: TraceRuns,
-    /// In the order pushed; once grouped, in that of rings and sequence numbers.
-    pub(super) runs: Vec<Run>,
+    pub(super) ranges: Vec<Range>,
     pub(super) losses: Vec<LossEntry>,
-    series_keys: Dictionary,
-    series_cache: Box<[u64; CACHE_SLOTS]>,
-    pub(super) series: Vec<Series>,
     pub(super) strings: StringTable,
+    last_end: u64,
     pub(super) min_start: u64,
-    /// Values by series, once grouped.
-    pub(super) grouped: Vec<u64>,
-    pub(super) is_grouped: bool,
+    pub(super) min_end: u64,
+    pub(super) max_end: u64,
     /// A run was begun and not ended: rows may be pushed.
-    pub(super) is_open: bool,
+    run: Option<OpenRun>,
+    is_finished: bool,
 }
 
 impl Default for ChunkEncoder {
@@ -78,41 +76,46 @@ impl Default for ChunkEncoder {
 }
 
 impl ChunkEncoder {
-    /// An empty encoder with room for a full chunk.
+    /// An empty encoder.
     pub fn new() -> Self {
         ChunkEncoder {
             rows: 0,
-            ends: column_of(),
-            values: column_of(),
-            series_of: column_of(),
+            columns: Box::new(RowColumns {
+                series: [0; BLOCK],
+                deltas: [0; BLOCK],
+                series_bytes: Vec::new(),
+                delta_bytes: Vec::new(),
+            }),
+            series: SeriesTable::new(),
             traces: TraceRuns::new(),
-            runs: Vec::new(),
+            ranges: Vec::new(),
             losses: Vec::new(),
-            series_keys: Dictionary::new(),
-            series_cache: Box::new([EMPTY_SLOT; CACHE_SLOTS]),
-            series: Vec::new(),
             strings: StringTable::default(),
+            last_end: 0,
             min_start: u64::MAX,
-            grouped: Vec::new(),
-            is_grouped: false,
-            is_open: false,
+            min_end: u64::MAX,
+            max_end: 0,
+            run: None,
+            is_finished: false,
         }
     }
 
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.rows = 0;
-        self.runs.clear();
-        self.losses.clear();
-        self.series_keys.clear();
-        self.series_cache.fill(EMPTY_SLOT);
+        self.columns.series_bytes.clear();
+        self.columns.delta_bytes.clear();
         self.series.clear();
         self.traces.clear();
+        self.ranges.clear();
+        self.losses.clear();
         self.strings.clear();
+        self.last_end = 0;
         self.min_start = u64::MAX;
-        self.grouped.clear();
-        self.is_grouped = false;
-        self.is_open = false;
+        self.min_end = u64::MAX;
+        self.max_end = 0;
+        self.run = None;
+        self.is_finished = false;
     }
 
     /// Rows so far.
@@ -127,49 +130,61 @@ impl ChunkEncoder {
 
     /// True if there is nothing to encode: no row, no loss, no slot taken.
     pub fn is_empty(&self) -> bool {
-        self.rows == 0 && self.losses.is_empty() && self.runs.iter().all(|run| run.range.slots == 0)
-    }
-
-    /// Largest end among the rows, in ticks; 0 without rows. Walks the rows.
-    pub fn max_end(&self) -> u64 {
-        self.ends[..self.rows].iter().copied().max().unwrap_or(0)
+        self.rows == 0 && self.losses.is_empty() && self.ranges.iter().all(|range| range.slots == 0)
     }
 
     /// Begins a run; rows pushed from here on belong to it.
     ///
     /// # Errors
-    /// [`ChunkFull`] if the chunk has its limit of runs.
+    /// [`ChunkFull`] if the chunk has its limit of ranges, or is encoded already.
     pub fn begin_run(&mut self, head: RunHead) -> Result<(), ChunkFull> {
-        if self.runs.len() >= limits::MAX_CHUNK_RANGES || self.is_grouped {
-            return Err(ChunkFull);
-        }
+        self.end_run(0);
         let RunHead {
             ring,
             thread,
             first_seq,
         } = head;
-        let range = Range {
-            ring,
-            thread,
-            first_seq,
-            ..Range::default()
-        };
-        self.runs.push(Run {
-            range,
-            start: self.rows,
-            continues: false,
+        let rows = self.rows;
+        let continued = self.ranges.last().filter(|range| {
+            range.ring == ring
+                && range.thread == thread
+                && range.first_seq.wrapping_add(range.slots.into()) == first_seq
+                // The slots of a range are a u32 all together.
+                && range.slots < u32::MAX / 2
         });
-        self.is_open = true;
+        let slots = match continued {
+            Some(range) => range.slots,
+            None if self.ranges.len() >= limits::MAX_CHUNK_RANGES => return Err(ChunkFull),
+            None => {
+                self.ranges.push(Range {
+                    ring,
+                    thread,
+                    first_seq,
+                    ..Range::default()
+                });
+                0
+            }
+        };
+        if self.is_finished {
+            return Err(ChunkFull);
+        }
+        self.run = Some(OpenRun { slots, rows });
         Ok(())
     }
 
     /// Ends the run: its rows took `slots` slots of the ring (at least one each).
     /// A run that is not ended took one slot a row.
     pub fn end_run(&mut self, slots: u32) {
-        if let Some(run) = self.runs.last_mut().filter(|_| self.is_open) {
-            run.range.slots = slots;
+        let Some(run) = self.run.take() else { return };
+        let Some(range) = self.ranges.last_mut() else {
+            return;
+        };
+        let rows = (self.rows - run.rows) as u32;
+        range.slots = run.slots.saturating_add(slots.max(rows));
+        range.rows += rows;
+        if range.slots == 0 {
+            self.ranges.pop();
         }
-        self.is_open = false;
     }
 
     /// Begins a run, pushes rows that take one slot each, ends it. Returns how many
@@ -178,13 +193,18 @@ impl ChunkEncoder {
         if self.begin_run(head).is_err() {
             return 0;
         }
-        let before = self.rows;
-        for row in rows {
-            if self.push(&row).is_err() {
+        let mut rows = rows.into_iter();
+        let mut buffer = Vec::with_capacity(BLOCK);
+        let mut taken = 0;
+        loop {
+            buffer.clear();
+            buffer.extend(rows.by_ref().take(BLOCK));
+            let pushed = self.push_rows(&buffer, |&row| row);
+            taken += pushed;
+            if pushed < BLOCK {
                 break;
             }
         }
-        let taken = self.rows - before;
         self.end_run(taken as u32);
         taken
     }
@@ -195,24 +215,85 @@ impl ChunkEncoder {
     ///
     /// # Errors
     /// [`ChunkFull`], also if no run is open; the row was not taken.
-    #[inline]
     pub fn push(&mut self, row: &Row) -> Result<(), ChunkFull> {
-        let number = self.rows;
-        if number >= limits::MAX_CHUNK_ROWS || !self.is_open {
-            return Err(ChunkFull);
+        match self.push_rows(&[*row], |&row| row) {
+            0 => Err(ChunkFull),
+            _ => Ok(()),
         }
-        let series = self.series_index(SeriesKey {
-            event: row.event,
-            tag: row.tag,
-        })?;
-        self.series[usize::from(series)].rows += 1;
-        self.min_start = self.min_start.min(row.start_ticks());
-        self.ends[number] = row.end_ticks;
-        self.values[number] = row.value;
-        self.series_of[number] = series;
-        self.traces.push(number, row.trace.0);
-        self.rows = number + 1;
-        Ok(())
+    }
+
+    /// Adds rows, annotations excepted, to the run that was begun last; `row` makes them
+    /// out of whatever the caller has. Returns how many were taken: fewer than given if
+    /// the chunk became full, none if no run is open. Much faster than one by one.
+    #[inline]
+    pub fn push_rows<R>(&mut self, rows: &[R], row: impl Fn(&R) -> Row) -> usize {
+        let (Some(run), Some(first)) = (self.run, rows.first()) else {
+            return 0;
+        };
+        if let Some(range) = self.ranges.last_mut()
+            && range.rows == 0
+            && self.rows == run.rows
+        {
+            // The range's first row.
+            self.last_end = row(first).end_ticks;
+            range.first_end = self.last_end;
+        }
+        let mut taken = 0;
+        while taken < rows.len() {
+            let room = (BLOCK - self.rows % BLOCK).min(limits::MAX_CHUNK_ROWS - self.rows);
+            let piece = &rows[taken..rows.len().min(taken + room)];
+            let pushed = wide(
+                #[inline(always)]
+                || self.push_piece(piece, &row),
+            );
+            taken += pushed;
+            if pushed < piece.len() || room == 0 {
+                break;
+            }
+        }
+        taken
+    }
+
+    /// Adds rows to the blocks in the making, where they have room. Column by column:
+    /// each of these loops is so small that all it needs stays in registers.
+    #[inline(always)]
+    fn push_piece<R>(&mut self, rows: &[R], row: &impl Fn(&R) -> Row) -> usize {
+        let from = self.rows % BLOCK;
+        let series = &mut self.columns.series[from..from + rows.len()];
+        let taken = self.series.push_all(rows.iter().map(row), series);
+        let rows = &rows[..taken];
+        let (mut last_end, mut min_start) = (self.last_end, self.min_start);
+        let (mut min_end, mut max_end) = (self.min_end, self.max_end);
+        for (delta, row) in self.columns.deltas[from..]
+            .iter_mut()
+            .zip(rows.iter().map(row))
+        {
+            *delta = row.end_ticks.wrapping_sub(last_end);
+            last_end = row.end_ticks;
+            min_start = min_start.min(row.start_ticks());
+            min_end = min_end.min(row.end_ticks);
+            max_end = max_end.max(row.end_ticks);
+        }
+        (self.last_end, self.min_start) = (last_end, min_start);
+        (self.min_end, self.max_end) = (min_end, max_end);
+        self.traces
+            .push_all(self.rows, rows.iter().map(|it| row(it).trace.0));
+        self.rows += taken;
+        if from + taken == BLOCK {
+            self.columns.pack(BLOCK);
+            self.traces.pack();
+        }
+        taken
+    }
+
+    /// Packs what is left. No row can be pushed afterwards.
+    pub(super) fn finish(&mut self) {
+        self.end_run(0);
+        if !std::mem::replace(&mut self.is_finished, true) {
+            self.columns.pack(self.rows % BLOCK);
+            self.series.finish();
+            self.traces.finish();
+        }
     }
 
     /// Adds an annotation of `trace` to the run that was begun last.
@@ -235,7 +316,7 @@ impl ChunkEncoder {
             0
         };
         let room = self.remaining_rows() > 0 && self.series.len() < limits::MAX_CHUNK_SERIES;
-        if !self.is_open || !room || !self.strings.has_room(2, key.len() + text_len) {
+        if self.run.is_none() || !room || !self.strings.has_room(2, key.len() + text_len) {
             return Err(ChunkFull);
         }
         let event = EventId(self.strings.intern(key));
@@ -267,38 +348,14 @@ impl ChunkEncoder {
         self.losses.push(loss);
         Ok(())
     }
-
-    #[inline]
-    fn series_index(&mut self, key: SeriesKey) -> Result<u16, ChunkFull> {
-        let code = u64::from(key.event.0) << 8 | u64::from(key.tag.0);
-        let slot = (key.event.0 ^ u32::from(key.tag.0) << 4) as usize % CACHE_SLOTS;
-        let cached = self.series_cache[slot];
-        if cached >> 16 == code {
-            return Ok(cached as u16);
-        }
-        let index = self.find_series(key, code)?;
-        self.series_cache[slot] = code << 16 | u64::from(index);
-        Ok(index)
-    }
-
-    /// The series' index out of the dictionary; a new one if it has none.
-    fn find_series(&mut self, key: SeriesKey, code: u64) -> Result<u16, ChunkFull> {
-        let index = self.series_keys.intern(code) as usize;
-        if index >= limits::MAX_CHUNK_SERIES {
-            return Err(ChunkFull);
-        }
-        if index == self.series.len() {
-            self.series.push(Series {
-                key,
-                ..Series::default()
-            });
-        }
-        Ok(index as u16)
-    }
 }
 
-/// Slots of the cache in front of the dictionary of series: event and tag (40 bits)
-/// over the index (16 bits), direct-mapped.
-const CACHE_SLOTS: usize = 256;
-/// No series has this code.
-const EMPTY_SLOT: u64 = u64::MAX;
+impl RowColumns {
+    /// Packs the first `rows` of the blocks in the making.
+    fn pack(&mut self, rows: usize) {
+        if rows > 0 {
+            encode_block(&self.series[..rows], Modes::Index, &mut self.series_bytes);
+            encode_block(&self.deltas[..rows], Modes::Plain, &mut self.delta_bytes);
+        }
+    }
+}

@@ -10,10 +10,6 @@ const COUNTS_BYTES: usize = 24;
 pub(super) const RANGE_BYTES: usize = 32;
 pub(super) const SERIES_BYTES: usize = 24;
 pub(super) const LOSS_BYTES: usize = 40;
-/// Where in a series entry its `value_offset` stands.
-pub(super) const VALUE_OFFSET_AT: usize = 12;
-/// Where in a series entry its `max_value` stands.
-pub(super) const MAX_VALUE_AT: usize = 16;
 
 /// A run of rows of one ring, in recorded order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

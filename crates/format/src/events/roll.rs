@@ -1,6 +1,5 @@
 //! From rows into a rollup: once by the encoder, once by a reader, with the same result.
 
-use super::encoder::Run;
 use super::{ChunkEncoder, EventsChunk, Series};
 use crate::error::Result;
 use crate::{Aggregate, Rollup, SeriesKey, Tag};
@@ -8,28 +7,15 @@ use crate::{Aggregate, Rollup, SeriesKey, Tag};
 impl ChunkEncoder {
     /// Adds the chunk's rows to the series of `rollup`; its coverage is the
     /// caller's to keep, see [`crate::Coverage::add`].
-    pub fn roll_into(&mut self, rollup: &mut Rollup) {
-        self.group();
-        let mut values = self.grouped.as_slice();
-        for series in &self.series {
-            let (mine, rest) = values.split_at(series.rows as usize);
-            values = rest;
+    pub fn roll_into(&self, rollup: &mut Rollup) {
+        for series in self.series.all() {
             if series.key.tag != Tag::GAUGE
                 && let Some(aggregate) = rollup.aggregate(series.key)
             {
-                aggregate.record_all(mine);
+                aggregate.record_all(&series.values);
             }
         }
-        if self
-            .series
-            .iter()
-            .any(|series| series.key.tag == Tag::GAUGE)
-        {
-            let rows = self.runs.iter().flat_map(Run::rows);
-            let rows = rows.map(|row| (self.series_of[row], self.ends[row]));
-            let gauges = Gauges::new(&self.series, |_| true);
-            gauges.roll(rows, &self.grouped, rollup);
-        }
+        roll_gauges(self.series.gauges.iter().copied(), rollup);
     }
 }
 
@@ -92,27 +78,30 @@ impl Gauges {
         gauges
     }
 
-    /// Records every value in the order of ticks, equal ticks in the order of
-    /// `rows`: pairs of series and end.
+    /// Records every value. `rows` are pairs of series and end.
     fn roll(
         mut self,
         rows: impl Iterator<Item = (u16, u64)>,
         grouped: &[u64],
         rollup: &mut Rollup,
     ) {
-        let mut points: Vec<(u64, SeriesKey, i64)> = Vec::new();
-        for (series, end) in rows {
+        let samples = rows.filter_map(|(series, end)| {
             let slot = &mut self.next[usize::from(series)];
-            if let Some(key) = self.keys[usize::from(series)] {
-                points.push((end, key, grouped[*slot] as i64));
-            }
+            let value = grouped[*slot] as i64;
             *slot += 1;
-        }
-        points.sort_by_key(|&(end, _, _)| end);
-        for (end, key, value) in points {
-            if let Some(Aggregate::Gauge(gauge)) = rollup.aggregate(key) {
-                gauge.record(end, value);
-            }
+            Some((end, self.keys[usize::from(series)]?, value))
+        });
+        roll_gauges(samples, rollup);
+    }
+}
+
+/// Records samples of gauges in the order of ticks, equal ticks as they come.
+fn roll_gauges(samples: impl Iterator<Item = (u64, SeriesKey, i64)>, rollup: &mut Rollup) {
+    let mut samples: Vec<_> = samples.collect();
+    samples.sort_by_key(|&(end, _, _)| end);
+    for (end, key, value) in samples {
+        if let Some(Aggregate::Gauge(gauge)) = rollup.aggregate(key) {
+            gauge.record(end, value);
         }
     }
 }

@@ -1,38 +1,39 @@
-//! Runs of rows of one trace, collected as rows are pushed.
-
-use std::ops::Range;
+//! Runs of rows of one trace, packed as rows are pushed.
 
 use super::dictionary::Dictionary;
-use crate::limits;
+use crate::packed::{BLOCK, Block, Modes, encode_block};
 
-/// Room for a new run with every row, after an empty one without a trace.
-const ROOM: usize = limits::MAX_CHUNK_ROWS + 1;
-/// Runs looked up at once.
-const BATCH: usize = 256;
+/// Runs that are looked up and packed at once.
+const BATCH: usize = 4 * BLOCK;
+/// Room for a batch, and a block of rows before it is noticed, each with a trace of its own.
+const ROOM: usize = BATCH + BLOCK + 1;
 
 /// Which rows belong to which trace. Rows of one trace often follow one another:
 /// looked up, and stored, is one number a run instead of one a row.
 #[derive(Debug)]
 pub(super) struct TraceRuns {
-    /// By run, as pushed: the trace, and the row after its last one.
+    /// By run that is not packed yet: the trace, and the row after its last one.
     traces: Box<[u64; ROOM]>,
     ends: Box<[u32; ROOM]>,
     /// The run of the last row.
     last: usize,
+    /// The row after the last run that is packed.
+    packed_rows: u32,
+    packed_runs: usize,
     /// The chunk's traces; 0, for none, has number 0.
     dictionary: Dictionary,
-    /// In the order of the file, once ordered: number in the dictionary, and rows.
-    numbers: Vec<u64>,
-    lengths: Vec<u64>,
+    numbers: Vec<u8>,
+    lengths: Vec<u8>,
 }
 
 impl TraceRuns {
     pub(super) fn new() -> Self {
-        let boxed = "the length is that of the type";
         let mut runs = TraceRuns {
-            traces: vec![0; ROOM].into_boxed_slice().try_into().expect(boxed),
-            ends: vec![0; ROOM].into_boxed_slice().try_into().expect(boxed),
+            traces: Box::new([0; ROOM]),
+            ends: Box::new([0; ROOM]),
             last: 0,
+            packed_rows: 0,
+            packed_runs: 0,
             dictionary: Dictionary::new(),
             numbers: Vec::new(),
             lengths: Vec::new(),
@@ -45,63 +46,100 @@ impl TraceRuns {
         self.last = 0;
         self.traces[0] = 0;
         self.ends[0] = 0;
+        self.packed_rows = 0;
+        self.packed_runs = 0;
         self.dictionary.clear();
         self.dictionary.intern(0);
         self.numbers.clear();
         self.lengths.clear();
     }
 
-    /// Notes that row `row`, the one after the last, belongs to `trace`.
+    /// Notes the traces of the rows from `row` on, which follow the last. No more than
+    /// [`BLOCK`] before the next [`TraceRuns::pack`].
     ///
     /// Without a branch on the ids, which come in no order that could be foretold.
-    #[inline]
-    pub(super) fn push(&mut self, row: usize, trace: u64) {
-        let last = self.last + usize::from(trace != self.traces[self.last]);
-        self.traces[last] = trace;
-        self.ends[last] = row as u32 + 1;
+    #[inline(always)]
+    pub(super) fn push_all(&mut self, row: usize, traces: impl Iterator<Item = u64>) {
+        let mut last = self.last;
+        let mut before = self.traces[last];
+        for (row, trace) in (row as u32 + 1..).zip(traces) {
+            last += usize::from(trace != before);
+            before = trace;
+            self.traces[last] = trace;
+            self.ends[last] = row;
+        }
         self.last = last;
     }
 
-    /// Looks the traces up and puts the runs in the order in which `stretches` of
-    /// rows come in the file.
-    pub(super) fn order(&mut self, stretches: impl Iterator<Item = Range<usize>>) {
-        if self.last == 0 && self.traces[0] == 0 {
-            return;
-        }
-        let traces = &self.traces[..=self.last];
-        let mut indexes = vec![0; traces.len()];
-        for (traces, indexes) in traces.chunks(BATCH).zip(indexes.chunks_mut(BATCH)) {
-            self.dictionary.intern_all(traces, indexes);
-        }
-        let ends = &self.ends[..=self.last];
-        let mut next = 0;
-        for rows in stretches {
-            let mut start = rows.start;
-            // Stretches mostly come as they were pushed; else look for the first run.
-            let follows = next > 0 && ends[next - 1] as usize == start;
-            let first = if follows {
-                next
-            } else {
-                ends.partition_point(|&end| end as usize <= start)
-            };
-            next = first;
-            while start < rows.end {
-                let end = (ends[next] as usize).min(rows.end);
-                self.numbers.push(indexes[next].into());
-                self.lengths.push((end - start) as u64);
-                next += usize::from(end == ends[next] as usize);
-                start = end;
-            }
+    /// Packs runs that cannot grow any more, if there are many.
+    #[inline]
+    pub(super) fn pack(&mut self) {
+        if self.last >= BATCH {
+            self.skip_empty();
+            self.pack_first(self.last / BLOCK * BLOCK);
         }
     }
 
-    /// Numbers of the traces, run by run; empty if no row has a trace.
-    pub(super) fn numbers(&self) -> &[u64] {
+    /// Packs the rest.
+    pub(super) fn finish(&mut self) {
+        self.skip_empty();
+        let is_untraced = self.packed_runs == 0 && self.last == 0 && self.traces[0] == 0;
+        if !is_untraced {
+            self.pack_first(self.last + 1);
+            self.last = 0;
+        }
+    }
+
+    /// Drops the run without a trace with which every chunk begins, if it stayed empty.
+    fn skip_empty(&mut self) {
+        if self.ends[0] == 0 && self.last > 0 {
+            self.drop_first(1);
+        }
+    }
+
+    fn drop_first(&mut self, runs: usize) {
+        self.traces.copy_within(runs..=self.last, 0);
+        self.ends.copy_within(runs..=self.last, 0);
+        self.last -= runs;
+    }
+
+    fn pack_first(&mut self, runs: usize) {
+        let mut indexes = [0; ROOM];
+        self.dictionary
+            .intern_all(&self.traces[..runs], &mut indexes[..runs]);
+        let (mut numbers, mut lengths): (Block, Block) = ([0; BLOCK], [0; BLOCK]);
+        for (indexes, ends) in indexes[..runs]
+            .chunks(BLOCK)
+            .zip(self.ends[..runs].chunks(BLOCK))
+        {
+            for (number, &index) in numbers.iter_mut().zip(indexes) {
+                *number = index.into();
+            }
+            for (length, &end) in lengths.iter_mut().zip(ends) {
+                *length = (end - self.packed_rows).into();
+                self.packed_rows = end;
+            }
+            encode_block(&numbers[..ends.len()], Modes::Both, &mut self.numbers);
+            encode_block(&lengths[..ends.len()], Modes::Plain, &mut self.lengths);
+        }
+        self.packed_runs += runs;
+        if runs <= self.last {
+            self.drop_first(runs);
+        }
+    }
+
+    /// Runs, once finished; 0 if no row has a trace.
+    pub(super) fn len(&self) -> usize {
+        self.packed_runs
+    }
+
+    /// Packed numbers of the traces, run by run.
+    pub(super) fn numbers(&self) -> &[u8] {
         &self.numbers
     }
 
-    /// Rows, run by run.
-    pub(super) fn lengths(&self) -> &[u64] {
+    /// Packed numbers of rows, run by run.
+    pub(super) fn lengths(&self) -> &[u8] {
         &self.lengths
     }
 

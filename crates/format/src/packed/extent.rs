@@ -1,6 +1,7 @@
 //! The range of a block's values, which decides its width.
 
 use super::Modes;
+use crate::wide::wide;
 
 /// Smallest and largest of some values, read as i64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +39,26 @@ impl Extent {
 /// The extent of the values of a block, and, if both modes are tried and there are
 /// two values, that of the differences between neighbours.
 pub(super) fn survey(values: &[u64], modes: Modes) -> (Extent, Option<Extent>) {
+    // In a closure of its own, the loops are compiled for it.
+    wide(
+        #[inline(always)]
+        || survey_here(values, modes),
+    )
+}
+
+#[inline(always)]
+fn survey_here(values: &[u64], modes: Modes) -> (Extent, Option<Extent>) {
     let all = values.iter().fold(0, |all, &value| all | value);
     if modes == Modes::Index {
         return (of_indexes(values, all), None);
     }
     let differences = modes == Modes::Both && values.len() > 1;
     if all >> 31 != 0 {
-        let extent = wide(values.iter().map(|&value| value as i64));
+        let extent = large(values.iter().map(|&value| value as i64));
         let pairs = values
             .windows(2)
             .map(|pair| pair[1].wrapping_sub(pair[0]) as i64);
-        return (extent, differences.then(|| wide(pairs)));
+        return (extent, differences.then(|| large(pairs)));
     }
     let extent = narrow(values);
     if !differences {
@@ -58,6 +68,7 @@ pub(super) fn survey(values: &[u64], modes: Modes) -> (Extent, Option<Extent>) {
 }
 
 /// From 0 to the largest, roughly; exact if all are equal.
+#[inline(always)]
 fn of_indexes(values: &[u64], all: u64) -> Extent {
     let common = values
         .iter()
@@ -75,7 +86,8 @@ fn of_indexes(values: &[u64], all: u64) -> Extent {
     }
 }
 
-fn wide(values: impl Iterator<Item = i64>) -> Extent {
+#[inline(always)]
+fn large(values: impl Iterator<Item = i64>) -> Extent {
     values.fold(Extent::EMPTY, |extent, value| {
         extent.and(Extent {
             low: value,
@@ -89,6 +101,7 @@ fn wide(values: impl Iterator<Item = i64>) -> Extent {
 /// Compared as 32-bit numbers, since every x86-64 has vector instructions for
 /// these; for 64 bits the compiler would branch. The loops are as plain as they
 /// are so that it sees two reductions.
+#[inline(always)]
 fn narrow(values: &[u64]) -> Extent {
     let (mut low, mut high) = (i32::MAX, i32::MIN);
     for &value in values {
@@ -104,6 +117,7 @@ fn narrow(values: &[u64]) -> Extent {
 
 /// The extent of the differences between neighbours of values below 2³¹; there
 /// are at least two.
+#[inline(always)]
 fn narrow_steps(values: &[u64]) -> Extent {
     let (mut low, mut high) = (i32::MAX, i32::MIN);
     for (&before, &after) in values.iter().zip(&values[1..]) {

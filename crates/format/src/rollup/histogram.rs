@@ -2,6 +2,7 @@
 
 use crate::bins;
 use crate::packed::{BLOCK, Extent};
+use crate::wide::wide;
 
 /// A distribution of u64 values: durations in ticks, observations in their unit.
 ///
@@ -85,11 +86,16 @@ impl Histogram {
             self.counts.resize(bins, 0);
         }
         let counts = self.counts.as_mut_slice();
-        for &value in values {
-            // Wrapping, since a hostile rollup may have filled a bin to the brim.
-            let count = &mut counts[bins::index(value)];
-            *count = count.wrapping_add(1);
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for &value in values {
+                    // Wrapping, since a hostile rollup may have filled a bin to the brim.
+                    let count = &mut counts[bins::index(value)];
+                    *count = count.wrapping_add(1);
+                }
+            },
+        );
     }
 
     /// Adds all that `other` holds.
