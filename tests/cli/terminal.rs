@@ -47,9 +47,10 @@ fn on_terminal(folder: &Folder, columns: usize, env: &[(&str, &str)], args: &str
         .args(["-qec", &line, "/dev/null"])
         .current_dir(folder.path(""))
         .stdin(Stdio::null());
+    for name in ["COLUMNS", "NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
     command
-        .env_remove("COLUMNS")
-        .env_remove("NO_COLOR")
         .env("TERM", "xterm-256color")
         .envs(env.iter().copied());
     let ran = Ran::from(
@@ -75,8 +76,42 @@ fn a_terminal_gets_colour_and_its_own_width() {
         plain.lines().all(|line| line.chars().count() <= 80),
         "{plain}"
     );
-    let dumb = on_terminal(&folder, 80, &[("TERM", "dumb")], "report trading.bin");
-    assert_eq!(dumb, plain);
+}
+
+#[test]
+fn no_colour_means_none_whatever_else_the_environment_says() {
+    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let plain = folder.in_columns(80, &["report", "trading.bin"]);
+    for no in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        for yes in [
+            ("CI", "true"),
+            ("CLICOLOR", "1"),
+            ("CLICOLOR_FORCE", "1"),
+            ("COLORTERM", "truecolor"),
+        ] {
+            let page = on_terminal(&folder, 80, &[no, yes], "report trading.bin");
+            assert_eq!(page, plain, "{no:?} {yes:?}");
+            // Help, an error of the command line, and one of the input.
+            for args in ["--help", "report || true", "report none.bin || true"] {
+                let said = on_terminal(&folder, 80, &[no, yes], args);
+                assert!(
+                    !said.is_empty() && !said.contains('\u{1b}'),
+                    "{no:?} {yes:?} {args}: {said:?}"
+                );
+            }
+        }
+    }
+    for colour in [("CI", "true"), ("NO_COLOR", "")] {
+        for args in [
+            "report trading.bin",
+            "--help",
+            "report || true",
+            "report none.bin || true",
+        ] {
+            let said = on_terminal(&folder, 80, &[colour], args);
+            assert!(said.contains('\u{1b}'), "{colour:?} {args}: {said:?}");
+        }
+    }
 }
 
 #[test]
