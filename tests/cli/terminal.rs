@@ -70,12 +70,16 @@ fn a_terminal_gets_colour_and_its_own_width() {
         page.contains("\u{1b}[31m"),
         "the rejected orders are red: {page:?}"
     );
-    let plain = on_terminal(&folder, 80, &[("NO_COLOR", "1")], "report trading.bin");
-    assert_eq!(plain, folder.in_columns(80, &["report", "trading.bin"]));
-    assert!(
-        plain.lines().all(|line| line.chars().count() <= 80),
-        "{plain}"
-    );
+    // 80 is also what a terminal is taken for that does not say.
+    for columns in [100, 80] {
+        let plain = on_terminal(&folder, columns, &[("NO_COLOR", "1")], "report trading.bin");
+        assert_eq!(
+            plain,
+            folder.in_columns(columns, &["report", "trading.bin"])
+        );
+    }
+    let unknown = on_terminal(&folder, 0, &[("NO_COLOR", "1")], "report trading.bin");
+    assert_eq!(unknown, folder.in_columns(80, &["report", "trading.bin"]));
 }
 
 #[test]
