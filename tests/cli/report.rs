@@ -65,18 +65,18 @@ fn a_narrow_terminal() {
         ORDER_SUBMIT         540  1.00 ms  1.01 ms  1.01 ms  ~1.01 ms  1.01 ms  █▅▄█▄█▄█
           └ error             60   300 µs   300 µs  ~300 µs   ~300 µs   300 µs  █
         CANDLE_PROCESSING  6,000  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs  ▅▅▆▆▇▇██
-          no room for total: --wide shows all
 
         observations  unit    count     p50     p95     p99    p99.9     max  shape
         BATCH_SIZE    orders    600       4       8       8       ~8       8  ▄ ▄▄▄▄▄█
         GC_PAUSE                600  200 µs  350 µs  350 µs  ~350 µs  350 µs  ▄ ▄ ▄▄▄█
-          no room for total: --wide shows all
 
         counters          unit    total    rate  records
         ORDERS_SUBMITTED  orders  1,200  20.0/s      600
 
         gauges         unit     min  mean  max  last  records
         QUEUE_BACKLOG  candles    0  24.5   49    49    6,000
+
+        no room for total: --wide shows all
 
         ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are
           needed

@@ -260,8 +260,8 @@ fn a_report_on_a_narrow_terminal() {
         captures/trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
           time      2026-05-01 12:00:00.000 to 12:01:00.250 UTC, 60.2 s
-          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB (7.21
-                    B/span)
+          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB
+                    (7.21 B/span)
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
@@ -276,17 +276,17 @@ fn a_report_on_a_narrow_terminal() {
           └ error            412   310 µs  1.24 ms  2.79 ms  ~12.4 ms   279 ms  ▁▁█▄▁▁▁▁
         CANDLE…ESSING    123,456  12.3 µs  49.2 µs   111 µs    492 µs  11.1 ms  ▁▁█▄▁▁▁▁
         EVENT_…UBLISH  1,234,567   640 ns  2.56 µs  5.76 µs   25.6 µs   576 µs  ▁▁█▄▁▁▁▁
-          no room for total: --wide shows all
 
         observations  count      p50      p95      p99    p99.9      max  shape
         GC_PAUSE      1,456  2.30 ms  9.20 ms  20.7 ms  92.0 ms  2.07 s   ▁▁█▄▁▁▁▁
-          no room for total: --wide shows all
 
         counters          unit     total     rate  records
         ORDERS_SUBMITTED  orders  98,765  1,646/s   98,000
 
         gauges         unit    min  mean  max  last  records
         QUEUE_BACKLOG  events    0  3.25  812     0   24,000
+
+        no room for total: --wide shows all
 
         ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412,
           about 3000 are needed
