@@ -181,6 +181,81 @@ fn json_has_its_schema_and_values() {
     assert_eq!(warnings(&report), ["few_samples"]);
 }
 
+/// The names that programs rely on, in one string so that a difference shows at a glance. A name that goes or changes is
+/// a new schema version; one that comes is added here and beside the structs in `analysis/src/report/result.rs`.
+#[test]
+fn json_has_these_fields_and_null_where_there_is_no_value() {
+    let report = trading().json(&["report", "trading.bin", "--every", "30s"]);
+    let capture = &report["captures"][0];
+    assert_eq!(
+        fields(&report),
+        "captures estimator events schema selected slots source warnings"
+    );
+    assert_eq!(
+        fields(capture),
+        "bytes bytes_per_span capture_id clock closed_cleanly command damaged_bytes duration_ns end_unix_ns host labels lost \
+         lost_by_cause more_paths open_spans open_spans_by_event path pid recorder records salvage_arena spans \
+         start_unix_ns state threads"
+    );
+    assert_eq!(
+        fields(&capture["clock"]),
+        "anchors error_ns reason restarts source steps ticks_per_second"
+    );
+    assert_eq!(
+        fields(&capture["recorder"]),
+        "drainer_cpu_fraction drainer_ns_per_record max_drain_lag_ns ns_per_record ring_high_water"
+    );
+    assert_eq!(fields(&report["source"]), "from_rollups scanned");
+    assert_eq!(
+        fields(&report["selected"]),
+        "covered_ns end_unix_ns start_unix_ns"
+    );
+    assert_eq!(
+        fields(&report["slots"][0]),
+        "covered_ns end_unix_ns events lost start_unix_ns"
+    );
+    for row in report["events"].as_array().expect("a list of events") {
+        assert_eq!(
+            fields(row),
+            "count distribution event group kind last max mean min open outcome percentiles rate_per_s stddev sum \
+             sum_per_s unit weak_percentiles"
+        );
+    }
+    let kinds = [
+        ("ORDER_SUBMIT", Some("ok"), "span", Some("50 95 99 99.9")),
+        ("BATCH_SIZE", None, "observation", Some("50 95 99 99.9")),
+        ("ORDERS_SUBMITTED", None, "counter", None),
+        ("QUEUE_BACKLOG", None, "gauge", None),
+    ];
+    for (event, outcome, kind, percentiles) in kinds {
+        let row = row(&report, event, outcome);
+        assert_eq!(row["kind"], kind);
+        match percentiles {
+            Some(percentiles) => assert_eq!(fields(&row["percentiles"]), percentiles, "{event}"),
+            None => assert_eq!(row["percentiles"], Value::Null, "{event}"),
+        }
+    }
+    assert_eq!(
+        fields(&report["warnings"][0]),
+        "capture kind message remedy"
+    );
+    assert_eq!(report["warnings"][0]["capture"], Value::Null);
+    let exact = trading().json(&["report", "trading.bin", "--exact"]);
+    assert_eq!(
+        (&exact["estimator"], &exact["slots"]),
+        (&json!("exact"), &Value::Null)
+    );
+}
+
+/// The names of the fields of `object`, sorted.
+#[track_caller]
+fn fields(object: &Value) -> String {
+    let object = object.as_object().expect("an object");
+    let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
 #[track_caller]
 fn assert_within(value: &Value, expected: f64, tolerance: f64) {
     let value = value.as_f64().expect("a number");
