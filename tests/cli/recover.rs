@@ -55,7 +55,7 @@ fn what_is_intact_becomes_a_sound_capture() {
 
 #[test]
 fn a_sound_capture_is_copied_and_counted() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let summary = folder.json(&["recover", "trading.bin", "-o", "copy.bin"]);
     assert_eq!(summary["schema"], "perf-analyze/recover/1");
     assert_eq!(
@@ -80,7 +80,7 @@ fn a_sound_capture_is_copied_and_counted() {
 
 #[test]
 fn nothing_is_overwritten_and_nothing_is_left_behind() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     folder.write("there.bin", b"mine");
     folder
         .run(&["recover", "trading.bin", "-o", "there.bin"])

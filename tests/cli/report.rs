@@ -5,13 +5,9 @@ use serde_json::{Value, json};
 use super::captures::{Capture, candle_ns};
 use super::run::{Folder, row, sizes_hidden, warnings};
 
-fn trading() -> Folder {
-    Folder::with("trading.bin", &Capture::default().bytes())
-}
-
 #[test]
 fn a_wide_terminal() {
-    let page = trading().in_columns(100, &["report", "trading.bin"]);
+    let page = Folder::trading().in_columns(100, &["report", "trading.bin"]);
     expect_test::expect![[r#"
         trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
@@ -46,7 +42,7 @@ fn a_wide_terminal() {
 
 #[test]
 fn a_narrow_terminal() {
-    let page = trading().in_columns(80, &["report", "trading.bin"]);
+    let page = Folder::trading().in_columns(80, &["report", "trading.bin"]);
     expect_test::expect![[r#"
         trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
@@ -87,7 +83,7 @@ fn a_narrow_terminal() {
 
 #[test]
 fn a_pipe_gets_whole_names_and_every_column_on_demand() {
-    let folder = trading();
+    let folder = Folder::trading();
     let page = folder.stdout(&["report", "trading.bin", "--wide", "--event", "*_*S*"]);
     expect_test::expect![[r#"
         trading.bin
@@ -120,7 +116,7 @@ fn a_pipe_gets_whole_names_and_every_column_on_demand() {
 
 #[test]
 fn json_has_its_schema_and_values() {
-    let report = trading().json(&["report", "trading.bin"]);
+    let report = Folder::trading().json(&["report", "trading.bin"]);
     assert_eq!(report["schema"], "perf-analyze/report/1");
     assert_eq!(report["estimator"], "hdr-3");
     let capture = &report["captures"][0];
@@ -185,7 +181,7 @@ fn json_has_its_schema_and_values() {
 /// a new schema version; one that comes is added here and beside the structs in `analysis/src/report/result.rs`.
 #[test]
 fn json_has_these_fields_and_null_where_there_is_no_value() {
-    let report = trading().json(&["report", "trading.bin", "--every", "30s"]);
+    let report = Folder::trading().json(&["report", "trading.bin", "--every", "30s"]);
     let capture = &report["captures"][0];
     assert_eq!(
         fields(&report),
@@ -240,7 +236,7 @@ fn json_has_these_fields_and_null_where_there_is_no_value() {
         "capture kind message remedy"
     );
     assert_eq!(report["warnings"][0]["capture"], Value::Null);
-    let exact = trading().json(&["report", "trading.bin", "--exact"]);
+    let exact = Folder::trading().json(&["report", "trading.bin", "--exact"]);
     assert_eq!(
         (&exact["estimator"], &exact["slots"]),
         (&json!("exact"), &Value::Null)
@@ -267,7 +263,7 @@ fn assert_within(value: &Value, expected: f64, tolerance: f64) {
 
 #[test]
 fn exact_percentiles_are_order_statistics() {
-    let report = trading().json(&[
+    let report = Folder::trading().json(&[
         "report",
         "trading.bin",
         "--exact",
@@ -284,7 +280,7 @@ fn exact_percentiles_are_order_statistics() {
 
 #[test]
 fn rollups_and_a_scan_give_the_same_figures() {
-    let folder = trading();
+    let folder = Folder::trading();
     let (rolled, scanned) = (
         folder.json(&["report", "trading.bin"]),
         folder.json(&["report", "trading.bin", "--scan"]),
@@ -308,7 +304,7 @@ fn rollups_and_a_scan_give_the_same_figures() {
 
 #[test]
 fn output_does_not_depend_on_the_number_of_threads() {
-    let folder = trading();
+    let folder = Folder::trading();
     for form in [
         &["--format", "json"][..],
         &["--format", "csv", "-q"],
@@ -331,7 +327,7 @@ fn output_does_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn markdown() {
-    let page = trading().stdout(&["report", "trading.bin", "--format", "markdown"]);
+    let page = Folder::trading().stdout(&["report", "trading.bin", "--format", "markdown"]);
     expect_test::expect![[r###"
         ## trading.bin
 
@@ -370,7 +366,7 @@ fn markdown() {
 
 #[test]
 fn csv_is_one_flat_table_and_its_warnings_go_to_standard_error() {
-    let ran = trading().run(&["report", "trading.bin", "--format", "csv"]);
+    let ran = Folder::trading().run(&["report", "trading.bin", "--format", "csv"]);
     assert_eq!(ran.code, Some(0));
     expect_test::expect![[r#"
         event,kind,unit,outcome,count,rate_per_s,min,mean,stddev,p50,p95,p99,p99.9,max,sum,sum_per_s,last,open
@@ -386,7 +382,7 @@ fn csv_is_one_flat_table_and_its_warnings_go_to_standard_error() {
         warning: 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are needed; record longer, or read a lower percentile
     "#]].assert_eq(&ran.stderr);
     assert_eq!(
-        trading()
+        Folder::trading()
             .run(&["report", "trading.bin", "--format", "csv", "--quiet"])
             .stderr,
         ""
@@ -395,7 +391,7 @@ fn csv_is_one_flat_table_and_its_warnings_go_to_standard_error() {
 
 #[test]
 fn captures_merge_or_are_kept_apart() {
-    let folder = trading();
+    let folder = Folder::trading();
     let new = Capture {
         id: 2,
         version: Some("2.0.0"),

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::captures::Capture;
-use super::run::{Folder, Ran, binary};
+use super::run::{CHANGES_OUTPUT, Folder, Ran, binary};
 
 /// A name with everything in it that could harm a reader: terminal escapes, a forged row, reversed text, markup, a
 /// spreadsheet formula, and more letters than anybody reads.
@@ -47,7 +47,7 @@ fn on_terminal(folder: &Folder, columns: usize, env: &[(&str, &str)], args: &str
         .args(["-qec", &line, "/dev/null"])
         .current_dir(folder.path(""))
         .stdin(Stdio::null());
-    for name in ["COLUMNS", "NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for name in CHANGES_OUTPUT {
         command.env_remove(name);
     }
     command
@@ -64,7 +64,7 @@ fn on_terminal(folder: &Folder, columns: usize, env: &[(&str, &str)], args: &str
 
 #[test]
 fn a_terminal_gets_colour_and_its_own_width() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let page = on_terminal(&folder, 80, &[], "report trading.bin");
     assert!(
         page.contains("\u{1b}[31m"),
@@ -84,7 +84,7 @@ fn a_terminal_gets_colour_and_its_own_width() {
 
 #[test]
 fn no_colour_means_none_whatever_else_the_environment_says() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let plain = folder.in_columns(80, &["report", "trading.bin"]);
     for no in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         for yes in [
@@ -120,7 +120,7 @@ fn no_colour_means_none_whatever_else_the_environment_says() {
 
 #[test]
 fn a_file_gets_neither_colour_nor_a_width() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     on_terminal(&folder, 40, &[], "report trading.bin -o report.txt");
     assert_eq!(
         folder.read("report.txt"),
@@ -130,7 +130,7 @@ fn a_file_gets_neither_colour_nor_a_width() {
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     for columns in [60, 80, 93, 120, 200] {
         let page = folder.in_columns(columns, &["report", "trading.bin"]);
         let widest = page.lines().map(|line| line.chars().count()).max();
