@@ -106,8 +106,8 @@ fn golden_capture() {
             report Some(0)
               records 372
               loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-              open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-              clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
               recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
               few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
             verify Some(0)
@@ -127,7 +127,7 @@ fn torn_tail() {
               torn_tail: the last 238 bytes, from offset 5450, are an unfinished chunk and were not read
               not_closed: the capture was not closed cleanly
               loss: 12 of 184 records were lost (12 within the selected time); percentiles over a gap are uncertain
-              clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
               recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
               few_samples: 6 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 152, about 300 are needed
             verify Some(3)
@@ -147,16 +147,16 @@ fn flipped_bit() {
             report Some(0)
               records 372
               loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-              open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-              clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
               recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
               damage: 1680 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844
-              records_unknown: 1 chunks with 164 records could not be read; percentiles miss them
+              records_unknown: 1 chunk with 164 records could not be read; percentiles miss them
               few_samples: 2 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 202, about 300 are needed
             verify Some(3)
               intact false
               1680 at 1429, column: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844
-              1206 at 3067, rollup: it covers 2 chunks with 164 records, of which 1 chunks with 0 records can be read
+              1206 at 3067, rollup: it covers 2 chunks with 164 records, of which 1 chunk with 0 records can be read
             strict Some(3)
             error: damaged/flipped_bit.bin: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
         "#]],
@@ -172,8 +172,8 @@ fn garbage_between_chunks() {
               records 372
               damage: 57 bytes at offset 2807 were not read: the length of a chunk head at offset 2807 is 745239137, above the limit of 8388608
               loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-              open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-              clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
               recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
               few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
             verify Some(3)
@@ -194,17 +194,17 @@ fn missing_bytes() {
               records 372
               damage: 1650 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
               loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-              open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-              clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
               recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
               damage: 1680 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
-              records_unknown: 1 chunks with 164 records could not be read; percentiles miss them
+              records_unknown: 1 chunk with 164 records could not be read; percentiles miss them
               few_samples: 2 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 202, about 300 are needed
             verify Some(3)
               intact false
               1650 at 841, damage: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
               1680 at 1429, column: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
-              1206 at 3037, rollup: it covers 2 chunks with 164 records, of which 1 chunks with 0 records can be read
+              1206 at 3037, rollup: it covers 2 chunks with 164 records, of which 1 chunk with 0 records can be read
             strict Some(3)
             error: damaged/missing_bytes.bin: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
         "#]],
@@ -220,8 +220,8 @@ fn damaged_header() {
               records 372
               damage: 295 bytes at offset 0 were not read: the file header at offset 0 is damaged: its checksum should be 7b6a8634 and is 5505deca
               loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-              open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-              clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
               recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
               few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
             verify Some(3)

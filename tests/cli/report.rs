@@ -475,7 +475,7 @@ fn captures_merge_or_are_kept_apart() {
         spans              count    total      p50      p95      p99    p99.9      max  shape
         CANDLE_PROCESSING  6,000  90.0 ms  15.0 µs  19.5 µs  19.9 µs  20.0 µs  20.0 µs  ▅▅▆▆▇▇██
 
-        ! 1 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 2000, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "CANDLE_PROCESSING" rests on 2000, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&sizes_hidden(&page));
 }

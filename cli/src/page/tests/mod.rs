@@ -249,7 +249,7 @@ fn a_report_on_a_wide_terminal() {
         gauges         unit    min  mean  max  last  records
         QUEUE_BACKLOG  events    0  3.25  812     0   24,000
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&shown(&report(), Some(100), false));
 }
@@ -288,8 +288,8 @@ fn a_report_on_a_narrow_terminal() {
 
         no room for total: --wide shows all
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412,
-          about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about
+          3000 are needed
           → record longer, or read a lower percentile
     "#]]
     .assert_eq(&shown(&report(), Some(80), false));
@@ -324,7 +324,7 @@ fn a_report_through_a_pipe_with_every_column() {
         gauges         unit    min  mean  max  last  records
         QUEUE_BACKLOG  events    0  3.25  812     0   24,000
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&shown(&report(), None, true));
 }
@@ -365,7 +365,7 @@ fn a_report_over_time() {
         ORDERS_SUBMITTED   total     rate  records
         12:00:00          98,765  1,646/s   98,000
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(tables);
 }
@@ -416,7 +416,7 @@ fn a_report_of_a_capture_in_a_bad_way() {
 
         Nothing was recorded in what was selected.
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&shown(&report, Some(100), false));
 }
@@ -456,7 +456,7 @@ fn a_report_as_markdown() {
         | --- | --- | --: | --: | --: | --: | --: |
         | `QUEUE_BACKLOG` | events | 0 | 3.25 | 812 | 0 | 24,000 |
 
-        - **Warning:** 1 rows have few samples: p99.9 of "ORDER\_SUBMIT\_TO\_EXCHANGE" rests on 412, about 3000 are needed *record longer, or read a lower percentile*
+        - **Warning:** 1 row has few samples: p99.9 of "ORDER\_SUBMIT\_TO\_EXCHANGE" rests on 412, about 3000 are needed *record longer, or read a lower percentile*
     "###]].assert_eq(&markdown(&page(&report).document(), false));
 }
 
