@@ -371,6 +371,24 @@ fn a_report_over_time() {
 }
 
 #[test]
+fn events_over_time_stand_in_the_order_of_the_summary() {
+    let mut report = with_slots();
+    // By name it would come last; it took most time.
+    let order = span("ORDER_SUBMIT", Outcome::Ok, 1000, 1_000_000);
+    report.events.insert(1, order.clone());
+    let slots = report.slots.as_mut().expect("it is over time");
+    slots[0].events.push(order);
+    let page = shown(&report, None, false);
+    let at = |title: &str| {
+        let places = page.match_indices(title).map(|(at, _)| at);
+        places.collect::<Vec<_>>()
+    };
+    let (order, candle) = (at("\nORDER_SUBMIT "), at("\nCANDLE_PROCESSING "));
+    assert_eq!((order.len(), candle.len()), (2, 2), "{page}");
+    assert!(order[0] < candle[0] && order[1] < candle[1], "{page}");
+}
+
+#[test]
 fn a_report_of_a_capture_in_a_bad_way() {
     let mut report = report();
     report.captures[0] = CaptureSummary {
