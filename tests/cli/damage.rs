@@ -269,6 +269,21 @@ fn every_flipped_bit_leaves_an_answer_or_one_line() {
     }
 }
 
+#[test]
+fn verify_says_each_thing_that_is_wrong_once() {
+    let bytes = Capture::default().bytes();
+    let folder = Folder::with("torn.bin", &bytes[..bytes.len() - 20]);
+    let ran = folder.run(&["verify", "torn.bin"]);
+    assert_eq!(ran.code, Some(3));
+    let notes = ran.stdout.lines().filter(|line| line.starts_with('!'));
+    assert_eq!(notes.count(), 1, "{}", ran.stdout);
+    assert!(
+        !ran.stdout.contains("perf-analyze verify"),
+        "{}",
+        ran.stdout
+    );
+}
+
 /// Whether a cut falls into the reading is up to chance; that it kills nobody, and is said in one line, is not.
 #[test]
 fn a_file_cut_short_while_it_is_read_is_one_line_or_an_answer() {
