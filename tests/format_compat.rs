@@ -1,10 +1,11 @@
 //! The committed captures: the golden one is read and written as ever, and of the damaged ones everything intact.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use expect_test::{Expect, expect, expect_file};
+use serde_json::Value;
 
+use crate::cli::run::{Ran, command_in};
 use crate::plain_decoder::{decode, listing};
 
 #[path = "../crates/format/examples/golden/capture.rs"]
@@ -50,26 +51,15 @@ fn the_damaged_captures_are_those_of_the_golden_one() {
     }
 }
 
-fn perf_analyze(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_perf-analyze"))
-        .args(args)
-        .current_dir(captures())
-        .env_remove("COLUMNS")
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
-}
-
 /// Runs `report --scan` and `verify` on a file; compares exit codes, errors, warnings, row counts and findings.
 fn check(file: &str, expected: &Expect) {
     let mut said = String::new();
-    let report = perf_analyze(&["report", "--scan", "--format", "json", file]);
-    said += &format!(
-        "report {:?}\n{}",
-        report.status.code(),
-        text(&report.stderr)
+    let report = ask(
+        &mut said,
+        "report",
+        &["report", "--scan", "--format", "json", file],
     );
-    if let Ok(result) = serde_json::from_slice::<serde_json::Value>(&report.stdout) {
+    if let Some(result) = report {
         said += &format!("  records {}\n", result["captures"][0]["records"]);
         for warning in result["warnings"].as_array().expect("a list") {
             said += &format!(
@@ -79,13 +69,8 @@ fn check(file: &str, expected: &Expect) {
             );
         }
     }
-    let verify = perf_analyze(&["verify", "--format", "json", file]);
-    said += &format!(
-        "verify {:?}\n{}",
-        verify.status.code(),
-        text(&verify.stderr)
-    );
-    if let Ok(result) = serde_json::from_slice::<serde_json::Value>(&verify.stdout) {
+    let verify = ask(&mut said, "verify", &["verify", "--format", "json", file]);
+    if let Some(result) = verify {
         said += &format!("  intact {}\n", result["intact"]);
         for finding in result["files"][0]["findings"].as_array().expect("a list") {
             let (offset, len) = (&finding["offset"], &finding["len"]);
@@ -96,20 +81,20 @@ fn check(file: &str, expected: &Expect) {
             );
         }
     }
-    let strict = perf_analyze(&["report", "--scan", "--strict", file]);
-    said += &format!(
-        "strict {:?}\n{}",
-        strict.status.code(),
-        text(&strict.stderr)
-    );
+    ask(&mut said, "strict", &["report", "--scan", "--strict", file]);
     expected.assert_eq(&said);
 }
 
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("output is UTF-8")
+/// Runs the binary and notes, under `what`, its exit code and what it says on standard error. Gives its answer, if that is
+/// JSON.
+fn ask(said: &mut String, what: &str, args: &[&str]) -> Option<Value> {
+    let output = command_in(&captures(), args).output();
+    let ran = Ran::from(output.expect("the binary starts"));
+    *said += &format!("{what} {:?}\n{}", ran.code, ran.stderr);
+    serde_json::from_str(&ran.stdout).ok()
 }
 
-fn plain(value: &serde_json::Value) -> &str {
+fn plain(value: &Value) -> &str {
     value.as_str().unwrap_or("?")
 }
 
@@ -118,17 +103,17 @@ fn golden_capture() {
     check(
         "golden/v1.bin",
         &expect![[r#"
-        report Some(0)
-          records 372
-          loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-          open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-          clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
-          recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
-          few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
-        verify Some(0)
-          intact true
-        strict Some(0)
-    "#]],
+            report Some(0)
+              records 372
+              loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
+              recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
+              few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
+            verify Some(0)
+              intact true
+            strict Some(0)
+        "#]],
     );
 }
 
@@ -137,20 +122,20 @@ fn torn_tail() {
     check(
         "damaged/torn_tail.bin",
         &expect![[r#"
-        report Some(0)
-          records 172
-          torn_tail: the last 238 bytes, from offset 5450, are an unfinished chunk and were not read
-          not_closed: the capture was not closed cleanly
-          loss: 12 of 184 records were lost (12 within the selected time); percentiles over a gap are uncertain
-          clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
-          recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
-          few_samples: 6 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 152, about 300 are needed
-        verify Some(3)
-          intact false
-          238 at 5450, torn_tail: the last chunk is cut short: expected 476 bytes, got 238
-        strict Some(3)
-        error: damaged/torn_tail.bin: the last chunk at offset 5450 is cut short: expected 476 bytes, got 238; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
-    "#]],
+            report Some(0)
+              records 172
+              torn_tail: the last 238 bytes, from offset 5450, are an unfinished chunk and were not read
+              not_closed: the capture was not closed cleanly
+              loss: 12 of 184 records were lost (12 within the selected time); percentiles over a gap are uncertain
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
+              recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
+              few_samples: 6 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 152, about 300 are needed
+            verify Some(3)
+              intact false
+              238 at 5450, torn_tail: the last chunk is cut short: expected 476 bytes, got 238
+            strict Some(3)
+            error: damaged/torn_tail.bin: the last chunk at offset 5450 is cut short: expected 476 bytes, got 238; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
+        "#]],
     );
 }
 
@@ -159,22 +144,22 @@ fn flipped_bit() {
     check(
         "damaged/flipped_bit.bin",
         &expect![[r#"
-        report Some(0)
-          records 372
-          loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-          open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-          clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
-          recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
-          damage: 1680 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844
-          records_unknown: 1 chunks with 164 records could not be read; percentiles miss them
-          few_samples: 2 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 202, about 300 are needed
-        verify Some(3)
-          intact false
-          1680 at 1429, column: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844
-          1206 at 3067, rollup: it covers 2 chunks with 164 records, of which 1 chunks with 0 records can be read
-        strict Some(3)
-        error: damaged/flipped_bit.bin: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
-    "#]],
+            report Some(0)
+              records 372
+              loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
+              recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
+              damage: 1680 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844
+              records_unknown: 1 chunk with 164 records could not be read; percentiles miss them
+              few_samples: 2 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 202, about 300 are needed
+            verify Some(3)
+              intact false
+              1680 at 1429, column: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844
+              1206 at 3067, rollup: it covers 2 chunks with 164 records, of which 1 chunk with 0 records can be read
+            strict Some(3)
+            error: damaged/flipped_bit.bin: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is c1969844; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
+        "#]],
     );
 }
 
@@ -183,20 +168,20 @@ fn garbage_between_chunks() {
     check(
         "damaged/garbage.bin",
         &expect![[r#"
-        report Some(0)
-          records 372
-          damage: 57 bytes at offset 2807 were not read: the length of a chunk head at offset 2807 is 745239137, above the limit of 8388608
-          loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-          open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-          clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
-          recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
-          few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
-        verify Some(3)
-          intact false
-          57 at 2807, damage: the length of a chunk head at offset 2807 is 745239137, above the limit of 8388608
-        strict Some(3)
-        error: damaged/garbage.bin: the length of a chunk head at offset 2807 is 745239137, above the limit of 8388608; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
-    "#]],
+            report Some(0)
+              records 372
+              damage: 57 bytes at offset 2807 were not read: the length of a chunk head at offset 2807 is 745239137, above the limit of 8388608
+              loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
+              recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
+              few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
+            verify Some(3)
+              intact false
+              57 at 2807, damage: the length of a chunk head at offset 2807 is 745239137, above the limit of 8388608
+            strict Some(3)
+            error: damaged/garbage.bin: the length of a chunk head at offset 2807 is 745239137, above the limit of 8388608; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
+        "#]],
     );
 }
 
@@ -205,24 +190,24 @@ fn missing_bytes() {
     check(
         "damaged/missing_bytes.bin",
         &expect![[r#"
-        report Some(0)
-          records 372
-          damage: 1650 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
-          loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-          open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-          clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
-          recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
-          damage: 1680 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
-          records_unknown: 1 chunks with 164 records could not be read; percentiles miss them
-          few_samples: 2 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 202, about 300 are needed
-        verify Some(3)
-          intact false
-          1650 at 841, damage: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
-          1680 at 1429, column: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
-          1206 at 3037, rollup: it covers 2 chunks with 164 records, of which 1 chunks with 0 records can be read
-        strict Some(3)
-        error: damaged/missing_bytes.bin: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
-    "#]],
+            report Some(0)
+              records 372
+              damage: 1650 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
+              loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
+              recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
+              damage: 1680 bytes at offset 841 were not read: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
+              records_unknown: 1 chunk with 164 records could not be read; percentiles miss them
+              few_samples: 2 rows have few samples: p99 of "CANDLE_PROCESSING" rests on 202, about 300 are needed
+            verify Some(3)
+              intact false
+              1650 at 841, damage: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
+              1680 at 1429, column: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d
+              1206 at 3037, rollup: it covers 2 chunks with 164 records, of which 1 chunk with 0 records can be read
+            strict Some(3)
+            error: damaged/missing_bytes.bin: the value column of a chunk at offset 1429 is damaged: its checksum should be c6af733c and is 4a08089d; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
+        "#]],
     );
 }
 
@@ -231,20 +216,20 @@ fn damaged_header() {
     check(
         "damaged/header.bin",
         &expect![[r#"
-        report Some(0)
-          records 372
-          damage: 295 bytes at offset 0 were not read: the file header at offset 0 is damaged: its checksum should be 7b6a8634 and is 5505deca
-          loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
-          open_spans: 2 spans had not ended; they are in no percentile, which may hide the slowest
-          clock_step: the wall clock was set by -3000000000 ns at about unix 1767225600004000000 ns; durations are not affected
-          recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
-          few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
-        verify Some(3)
-          intact false
-          295 at 0, damage: the file header at offset 0 is damaged: its checksum should be 7b6a8634 and is 5505deca
-        strict Some(3)
-        error: damaged/header.bin: the file header at offset 0 is damaged: its checksum should be 7b6a8634 and is 5505deca; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
-    "#]],
+            report Some(0)
+              records 372
+              damage: 295 bytes at offset 0 were not read: the file header at offset 0 is damaged: its checksum should be 7b6a8634 and is 5505deca
+              loss: 12 of 384 records were lost (12 within the selected time); percentiles over a gap are uncertain
+              open_spans: 2 spans had not ended: in no percentile, though perhaps the slowest
+              clock_step: the wall clock was set back by 3.000 s at about 2026-01-01 00:00:00.004 UTC; durations are not affected
+              recorder: the recorder noted: /dev/shm is small: rings of 16 KiB
+              few_samples: 6 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 352, about 3000 are needed
+            verify Some(3)
+              intact false
+              295 at 0, damage: the file header at offset 0 is damaged: its checksum should be 7b6a8634 and is 5505deca
+            strict Some(3)
+            error: damaged/header.bin: the file header at offset 0 is damaged: its checksum should be 7b6a8634 and is 5505deca; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
+        "#]],
     );
 }
 

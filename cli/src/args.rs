@@ -19,7 +19,7 @@ Exit codes:
 
 The environment:
   COLUMNS   the width to fit, in place of the terminal's
-  NO_COLOR  if set, no colour anywhere";
+  NO_COLOR  if set and not empty, no colour anywhere; nor with TERM=dumb";
 
 /// Tells where the time went in a latency capture
 #[derive(Debug, Parser)]

@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod args;
 mod cmd;
+mod colour;
 mod diagnostics;
 mod file;
 mod gate;
@@ -20,6 +21,7 @@ use args::{Cli, Command};
 use verdict::Verdict;
 
 fn main() -> ExitCode {
+    colour::settle();
     let verdict = match Cli::parse().command {
         Command::Report(args) => cmd::report::run(&args),
         Command::Info(args) => cmd::info::run(&args),

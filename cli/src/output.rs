@@ -6,6 +6,7 @@ use std::path::Path;
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use perf_render::{Document, Table, TextStyle};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs};
@@ -72,10 +73,11 @@ fn columns() -> Option<usize> {
         .and_then(|columns| columns.parse().ok());
     told.filter(|&columns| columns > 0).or_else(|| {
         let stdout = io::stdout();
-        let width =
-            || terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
-        stdout
-            .is_terminal()
-            .then(|| width().filter(|&width| width > 0).unwrap_or(USUAL_COLUMNS))
+        // Its columns alone: there are terminals (`docker run -t`, `script`) that do not know how many lines they have.
+        let width = || tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+        stdout.is_terminal().then(|| match width() {
+            0 => USUAL_COLUMNS,
+            width => width,
+        })
     })
 }

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::colour::terminal_is_dumb;
+
 /// Answers within this need no sign of life.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the sign moves.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Shows a spinner on standard error once the work has taken longer than a second, if that is a terminal. Dropping
-/// it wipes the spinner away.
+/// Shows a spinner on standard error once the work has taken longer than a second, if that is a terminal
+/// that can wipe it away again, which dropping this does.
 pub(crate) struct Progress {
     waiting: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -21,7 +23,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Starts waiting. With `quiet` nothing is ever shown.
     pub(crate) fn start(doing: &'static str, quiet: bool) -> Progress {
-        if quiet || !std::io::stderr().is_terminal() {
+        if quiet || terminal_is_dumb() || !std::io::stderr().is_terminal() {
             return Progress { waiting: None };
         }
         let (done, rest) = mpsc::channel::<()>();

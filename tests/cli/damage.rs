@@ -1,5 +1,9 @@
 //! Files that are missing, empty, foreign, newer, cut or damaged.
 
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use perf_format::{ChunkKind, ColumnId, Frame, Index};
 
 use super::captures::Capture;
@@ -263,4 +267,61 @@ fn every_flipped_bit_leaves_an_answer_or_one_line() {
             "the flipped bit at {place} goes unnoticed: {verified:?}"
         );
     }
+}
+
+#[test]
+fn verify_says_each_thing_that_is_wrong_once() {
+    let bytes = Capture::default().bytes();
+    let folder = Folder::with("torn.bin", &bytes[..bytes.len() - 20]);
+    let ran = folder.run(&["verify", "torn.bin"]);
+    assert_eq!(ran.code, Some(3));
+    let notes = ran.stdout.lines().filter(|line| line.starts_with('!'));
+    assert_eq!(notes.count(), 1, "{}", ran.stdout);
+    assert!(
+        !ran.stdout.contains("perf-analyze verify"),
+        "{}",
+        ran.stdout
+    );
+}
+
+/// Whether a cut falls into the reading is up to chance; that it kills nobody, and is said in one line, is not.
+#[test]
+fn a_file_cut_short_while_it_is_read_is_one_line_or_an_answer() {
+    let bytes = Capture::default().bytes();
+    let folder = Folder::with("trading.bin", &bytes);
+    let path = folder.path("trading.bin");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let mut file = File::options()
+                .write(true)
+                .open(&path)
+                .expect("it is there");
+            for round in 1.. {
+                let cut = bytes.len() * (round % 7) / 8;
+                file.set_len(cut as u64).expect("a file can be cut");
+                file.seek(SeekFrom::End(0)).expect("a file has an end");
+                file.write_all(&bytes[cut..]).expect("a file can grow");
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let ways = [
+            &["report", "trading.bin", "--scan"][..],
+            &["report", "trading.bin", "--exact"],
+            &["verify", "trading.bin"],
+        ];
+        let runs = (0..25).flat_map(|_| ways.map(|args| (args, folder.run(args))));
+        let runs: Vec<_> = runs.collect();
+        done.store(true, Ordering::Relaxed);
+        for (args, ran) in runs {
+            let lines = ran.stderr.lines().count();
+            assert!(matches!(ran.code, Some(0 | 3)), "{args:?}: {ran:?}");
+            assert!(
+                lines == 1 || (lines == 0 && !ran.stdout.is_empty()),
+                "{args:?}: {ran:?}"
+            );
+        }
+    });
 }

@@ -44,7 +44,7 @@ fn loss_outside_of_the_selected_time_does_not_breach_the_gate() {
 
 #[test]
 fn a_whole_capture_passes() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     assert_eq!(
         folder
             .run(&["report", "trading.bin", "--fail-on", "loss"])
@@ -55,7 +55,7 @@ fn a_whole_capture_passes() {
 
 #[test]
 fn a_gate_on_a_misspelt_event_fails_loudly() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     folder.run(&["report", "trading.bin", "--fail-on", "loss", "--event", "ORDER_SUBMT"]).fails(
         3,
         "no event matches `ORDER_SUBMT`, so nothing can be said about it; did you mean ORDER_SUBMIT or \
@@ -68,7 +68,7 @@ fn a_gate_on_a_misspelt_event_fails_loudly() {
 
 #[test]
 fn a_gate_with_an_unreadable_file_fails_loudly() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     folder.write("empty.bin", b"");
     assert_eq!(
         folder.run(&["report", "trading.bin", "empty.bin"]).code,
@@ -85,7 +85,7 @@ fn a_gate_with_an_unreadable_file_fails_loudly() {
 
 #[test]
 fn a_gate_on_nothing_is_inconclusive() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let ran = folder.run(&["report", "trading.bin", "--fail-on", "loss", "--skip", "1h"]);
     assert_eq!(ran.code, Some(4));
 }

@@ -7,7 +7,7 @@ use super::run::{Folder, sizes_hidden, warnings};
 
 #[test]
 fn info_says_what_a_capture_is_made_of() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let page = folder.in_columns(80, &["info", "trading.bin", "--wide"]);
     // How many bytes each kind of chunk and column takes changes with every improvement of the encoding.
     let (before, rest) = page
@@ -77,7 +77,7 @@ fn info_says_what_a_capture_is_made_of() {
 
 #[test]
 fn verify_checks_everything() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let page = folder.stdout(&["verify", "trading.bin"]);
     for part in [
         "  verdict  intact\n",

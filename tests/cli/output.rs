@@ -4,11 +4,10 @@ use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::process::Stdio;
 
-use super::captures::Capture;
 use super::run::Folder;
 
 fn trading() -> Folder {
-    Folder::with("trading.bin", &Capture::default().bytes())
+    Folder::trading()
 }
 
 #[test]

@@ -5,13 +5,9 @@ use serde_json::{Value, json};
 use super::captures::{Capture, candle_ns};
 use super::run::{Folder, row, sizes_hidden, warnings};
 
-fn trading() -> Folder {
-    Folder::with("trading.bin", &Capture::default().bytes())
-}
-
 #[test]
 fn a_wide_terminal() {
-    let page = trading().in_columns(100, &["report", "trading.bin"]);
+    let page = Folder::trading().in_columns(100, &["report", "trading.bin"]);
     expect_test::expect![[r#"
         trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
@@ -46,7 +42,7 @@ fn a_wide_terminal() {
 
 #[test]
 fn a_narrow_terminal() {
-    let page = trading().in_columns(80, &["report", "trading.bin"]);
+    let page = Folder::trading().in_columns(80, &["report", "trading.bin"]);
     expect_test::expect![[r#"
         trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
@@ -65,18 +61,18 @@ fn a_narrow_terminal() {
         ORDER_SUBMIT         540  1.00 ms  1.01 ms  1.01 ms  ~1.01 ms  1.01 ms  █▅▄█▄█▄█
           └ error             60   300 µs   300 µs  ~300 µs   ~300 µs   300 µs  █
         CANDLE_PROCESSING  6,000  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs  ▅▅▆▆▇▇██
-          no room for total: --wide shows all
 
         observations  unit    count     p50     p95     p99    p99.9     max  shape
         BATCH_SIZE    orders    600       4       8       8       ~8       8  ▄ ▄▄▄▄▄█
         GC_PAUSE                600  200 µs  350 µs  350 µs  ~350 µs  350 µs  ▄ ▄ ▄▄▄█
-          no room for total: --wide shows all
 
         counters          unit    total    rate  records
         ORDERS_SUBMITTED  orders  1,200  20.0/s      600
 
         gauges         unit     min  mean  max  last  records
         QUEUE_BACKLOG  candles    0  24.5   49    49    6,000
+
+        no room for total: --wide shows all
 
         ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are
           needed
@@ -87,7 +83,7 @@ fn a_narrow_terminal() {
 
 #[test]
 fn a_pipe_gets_whole_names_and_every_column_on_demand() {
-    let folder = trading();
+    let folder = Folder::trading();
     let page = folder.stdout(&["report", "trading.bin", "--wide", "--event", "*_*S*"]);
     expect_test::expect![[r#"
         trading.bin
@@ -120,7 +116,7 @@ fn a_pipe_gets_whole_names_and_every_column_on_demand() {
 
 #[test]
 fn json_has_its_schema_and_values() {
-    let report = trading().json(&["report", "trading.bin"]);
+    let report = Folder::trading().json(&["report", "trading.bin"]);
     assert_eq!(report["schema"], "perf-analyze/report/1");
     assert_eq!(report["estimator"], "hdr-3");
     let capture = &report["captures"][0];
@@ -181,6 +177,81 @@ fn json_has_its_schema_and_values() {
     assert_eq!(warnings(&report), ["few_samples"]);
 }
 
+/// The names that programs rely on, in one string so that a difference shows at a glance. A name that goes or changes is
+/// a new schema version; one that comes is added here and beside the structs in `analysis/src/report/result.rs`.
+#[test]
+fn json_has_these_fields_and_null_where_there_is_no_value() {
+    let report = Folder::trading().json(&["report", "trading.bin", "--every", "30s"]);
+    let capture = &report["captures"][0];
+    assert_eq!(
+        fields(&report),
+        "captures estimator events schema selected slots source warnings"
+    );
+    assert_eq!(
+        fields(capture),
+        "bytes bytes_per_span capture_id clock closed_cleanly command damaged_bytes duration_ns end_unix_ns host labels lost \
+         lost_by_cause more_paths open_spans open_spans_by_event path pid recorder records salvage_arena spans \
+         start_unix_ns state threads"
+    );
+    assert_eq!(
+        fields(&capture["clock"]),
+        "anchors error_ns reason restarts source steps ticks_per_second"
+    );
+    assert_eq!(
+        fields(&capture["recorder"]),
+        "drainer_cpu_fraction drainer_ns_per_record max_drain_lag_ns ns_per_record ring_high_water"
+    );
+    assert_eq!(fields(&report["source"]), "from_rollups scanned");
+    assert_eq!(
+        fields(&report["selected"]),
+        "covered_ns end_unix_ns start_unix_ns"
+    );
+    assert_eq!(
+        fields(&report["slots"][0]),
+        "covered_ns end_unix_ns events lost start_unix_ns"
+    );
+    for row in report["events"].as_array().expect("a list of events") {
+        assert_eq!(
+            fields(row),
+            "count distribution event group kind last max mean min open outcome percentiles rate_per_s stddev sum \
+             sum_per_s unit weak_percentiles"
+        );
+    }
+    let kinds = [
+        ("ORDER_SUBMIT", Some("ok"), "span", Some("50 95 99 99.9")),
+        ("BATCH_SIZE", None, "observation", Some("50 95 99 99.9")),
+        ("ORDERS_SUBMITTED", None, "counter", None),
+        ("QUEUE_BACKLOG", None, "gauge", None),
+    ];
+    for (event, outcome, kind, percentiles) in kinds {
+        let row = row(&report, event, outcome);
+        assert_eq!(row["kind"], kind);
+        match percentiles {
+            Some(percentiles) => assert_eq!(fields(&row["percentiles"]), percentiles, "{event}"),
+            None => assert_eq!(row["percentiles"], Value::Null, "{event}"),
+        }
+    }
+    assert_eq!(
+        fields(&report["warnings"][0]),
+        "capture kind message remedy"
+    );
+    assert_eq!(report["warnings"][0]["capture"], Value::Null);
+    let exact = Folder::trading().json(&["report", "trading.bin", "--exact"]);
+    assert_eq!(
+        (&exact["estimator"], &exact["slots"]),
+        (&json!("exact"), &Value::Null)
+    );
+}
+
+/// The names of the fields of `object`, sorted.
+#[track_caller]
+fn fields(object: &Value) -> String {
+    let object = object.as_object().expect("an object");
+    let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
 #[track_caller]
 fn assert_within(value: &Value, expected: f64, tolerance: f64) {
     let value = value.as_f64().expect("a number");
@@ -192,7 +263,7 @@ fn assert_within(value: &Value, expected: f64, tolerance: f64) {
 
 #[test]
 fn exact_percentiles_are_order_statistics() {
-    let report = trading().json(&[
+    let report = Folder::trading().json(&[
         "report",
         "trading.bin",
         "--exact",
@@ -209,7 +280,7 @@ fn exact_percentiles_are_order_statistics() {
 
 #[test]
 fn rollups_and_a_scan_give_the_same_figures() {
-    let folder = trading();
+    let folder = Folder::trading();
     let (rolled, scanned) = (
         folder.json(&["report", "trading.bin"]),
         folder.json(&["report", "trading.bin", "--scan"]),
@@ -233,7 +304,7 @@ fn rollups_and_a_scan_give_the_same_figures() {
 
 #[test]
 fn output_does_not_depend_on_the_number_of_threads() {
-    let folder = trading();
+    let folder = Folder::trading();
     for form in [
         &["--format", "json"][..],
         &["--format", "csv", "-q"],
@@ -256,7 +327,7 @@ fn output_does_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn markdown() {
-    let page = trading().stdout(&["report", "trading.bin", "--format", "markdown"]);
+    let page = Folder::trading().stdout(&["report", "trading.bin", "--format", "markdown"]);
     expect_test::expect![[r###"
         ## trading.bin
 
@@ -295,7 +366,7 @@ fn markdown() {
 
 #[test]
 fn csv_is_one_flat_table_and_its_warnings_go_to_standard_error() {
-    let ran = trading().run(&["report", "trading.bin", "--format", "csv"]);
+    let ran = Folder::trading().run(&["report", "trading.bin", "--format", "csv"]);
     assert_eq!(ran.code, Some(0));
     expect_test::expect![[r#"
         event,kind,unit,outcome,count,rate_per_s,min,mean,stddev,p50,p95,p99,p99.9,max,sum,sum_per_s,last,open
@@ -311,7 +382,7 @@ fn csv_is_one_flat_table_and_its_warnings_go_to_standard_error() {
         warning: 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are needed; record longer, or read a lower percentile
     "#]].assert_eq(&ran.stderr);
     assert_eq!(
-        trading()
+        Folder::trading()
             .run(&["report", "trading.bin", "--format", "csv", "--quiet"])
             .stderr,
         ""
@@ -320,7 +391,7 @@ fn csv_is_one_flat_table_and_its_warnings_go_to_standard_error() {
 
 #[test]
 fn captures_merge_or_are_kept_apart() {
-    let folder = trading();
+    let folder = Folder::trading();
     let new = Capture {
         id: 2,
         version: Some("2.0.0"),
@@ -404,7 +475,7 @@ fn captures_merge_or_are_kept_apart() {
         spans              count    total      p50      p95      p99    p99.9      max  shape
         CANDLE_PROCESSING  6,000  90.0 ms  15.0 µs  19.5 µs  19.9 µs  20.0 µs  20.0 µs  ▅▅▆▆▇▇██
 
-        ! 1 rows have few samples: p99.9 of "CANDLE_PROCESSING" rests on 2000, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "CANDLE_PROCESSING" rests on 2000, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&sizes_hidden(&page));
 }

@@ -5,6 +5,20 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use super::captures::Capture;
+
+/// What in the environment may change how output looks.
+pub(crate) const CHANGES_OUTPUT: [&str; 8] = [
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "TERM",
+    "TZ",
+];
+
 /// A folder with captures, in which the binary runs, so that paths in its output do not depend on the machine.
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -26,6 +40,11 @@ impl Folder {
         let folder = Folder::new();
         folder.write(name, content);
         folder
+    }
+
+    /// A folder with the usual capture, `trading.bin`.
+    pub(crate) fn trading() -> Folder {
+        Folder::with("trading.bin", &Capture::default().bytes())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -56,25 +75,9 @@ impl Folder {
         names
     }
 
-    /// The command, in this folder, in an environment in which nothing changes its output.
+    /// The command, in this folder.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(binary());
-        command
-            .args(args)
-            .current_dir(self.0.path())
-            .stdin(Stdio::null());
-        for name in [
-            "COLUMNS",
-            "NO_COLOR",
-            "CLICOLOR",
-            "CLICOLOR_FORCE",
-            "TERM",
-            "TZ",
-            "LINES",
-        ] {
-            command.env_remove(name);
-        }
-        command
+        command_in(self.0.path(), args)
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
@@ -105,6 +108,16 @@ impl Folder {
         let stdout = self.stdout(&[args, &["--format", "json"]].concat());
         serde_json::from_str(&stdout).expect("it is JSON")
     }
+}
+
+/// The command in `folder`, in an environment in which nothing changes its output.
+pub(crate) fn command_in(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(args).current_dir(folder).stdin(Stdio::null());
+    for name in CHANGES_OUTPUT {
+        command.env_remove(name);
+    }
+    command
 }
 
 impl From<Output> for Ran {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::captures::{Capture, NOON};
+use super::captures::NOON;
 use super::run::{Folder, row, sizes_hidden, warnings};
 
 fn candles(report: &Value) -> &Value {
@@ -11,7 +11,7 @@ fn candles(report: &Value) -> &Value {
 
 #[test]
 fn times_select_by_end() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let cases: [(&[&str], u64); 8] = [
         (&[], 6000),
         (&["--skip", "10s"], 5000),
@@ -41,7 +41,7 @@ fn times_select_by_end() {
 #[test]
 fn a_candle_on_the_edge_belongs_to_what_begins_there() {
     // The first candle ends 5 ms after the start.
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     for (args, count) in [
         (["--since", "+5ms"], 6000),
         (["--since", "+5001us"], 5999),
@@ -54,7 +54,7 @@ fn a_candle_on_the_edge_belongs_to_what_begins_there() {
 
 #[test]
 fn slots_are_aligned_on_utc_and_add_up() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let report = folder.json(&[
         "report",
         "trading.bin",
@@ -138,7 +138,7 @@ fn slots_are_aligned_on_utc_and_add_up() {
 
 #[test]
 fn events_are_chosen_by_glob() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let chosen = |args: &[&str]| -> Vec<String> {
         let report = folder.json(&[&["report", "trading.bin"], args].concat());
         let mut names: Vec<String> = (report["events"].as_array().expect("a list").iter())
@@ -159,7 +159,7 @@ fn events_are_chosen_by_glob() {
 
 #[test]
 fn a_misspelt_event_is_a_warning_with_the_nearest_names() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let page = folder.stdout(&["report", "trading.bin", "--event", "ORDR_SUBMIT"]);
     assert!(page.contains("did you mean ORDER_SUBMIT"), "{page}");
     let report = folder.json(&["report", "trading.bin", "--event", "ORDR_SUBMIT"]);
@@ -171,7 +171,7 @@ fn a_misspelt_event_is_a_warning_with_the_nearest_names() {
 
 #[test]
 fn nothing_selected_is_said_and_is_not_zero() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let report = folder.json(&["report", "trading.bin", "--skip", "1h"]);
     assert_eq!(report["events"], json!([]));
     assert!(warnings(&report).contains(&"nothing_selected"), "{report}");
@@ -184,7 +184,7 @@ fn nothing_selected_is_said_and_is_not_zero() {
 
 #[test]
 fn wrong_arguments_are_usage_errors_and_say_what_is_expected() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let cases: [(&[&str], &str); 9] = [
         (
             &["--since", "yesterday"],

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::captures::Capture;
-use super::run::{Folder, Ran, binary};
+use super::run::{CHANGES_OUTPUT, Folder, Ran, binary};
 
 /// A name with everything in it that could harm a reader: terminal escapes, a forged row, reversed text, markup, a
 /// spreadsheet formula, and more letters than anybody reads.
@@ -47,9 +47,10 @@ fn on_terminal(folder: &Folder, columns: usize, env: &[(&str, &str)], args: &str
         .args(["-qec", &line, "/dev/null"])
         .current_dir(folder.path(""))
         .stdin(Stdio::null());
+    for name in CHANGES_OUTPUT {
+        command.env_remove(name);
+    }
     command
-        .env_remove("COLUMNS")
-        .env_remove("NO_COLOR")
         .env("TERM", "xterm-256color")
         .envs(env.iter().copied());
     let ran = Ran::from(
@@ -63,25 +64,63 @@ fn on_terminal(folder: &Folder, columns: usize, env: &[(&str, &str)], args: &str
 
 #[test]
 fn a_terminal_gets_colour_and_its_own_width() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     let page = on_terminal(&folder, 80, &[], "report trading.bin");
     assert!(
         page.contains("\u{1b}[31m"),
         "the rejected orders are red: {page:?}"
     );
-    let plain = on_terminal(&folder, 80, &[("NO_COLOR", "1")], "report trading.bin");
-    assert_eq!(plain, folder.in_columns(80, &["report", "trading.bin"]));
-    assert!(
-        plain.lines().all(|line| line.chars().count() <= 80),
-        "{plain}"
-    );
-    let dumb = on_terminal(&folder, 80, &[("TERM", "dumb")], "report trading.bin");
-    assert_eq!(dumb, plain);
+    // 80 is also what a terminal is taken for that does not say.
+    for columns in [100, 80] {
+        let plain = on_terminal(&folder, columns, &[("NO_COLOR", "1")], "report trading.bin");
+        assert_eq!(
+            plain,
+            folder.in_columns(columns, &["report", "trading.bin"])
+        );
+    }
+    let unknown = on_terminal(&folder, 0, &[("NO_COLOR", "1")], "report trading.bin");
+    assert_eq!(unknown, folder.in_columns(80, &["report", "trading.bin"]));
+}
+
+#[test]
+fn no_colour_means_none_whatever_else_the_environment_says() {
+    let folder = Folder::trading();
+    let plain = folder.in_columns(80, &["report", "trading.bin"]);
+    for no in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        for yes in [
+            ("CI", "true"),
+            ("CLICOLOR", "1"),
+            ("CLICOLOR_FORCE", "1"),
+            ("COLORTERM", "truecolor"),
+        ] {
+            let page = on_terminal(&folder, 80, &[no, yes], "report trading.bin");
+            assert_eq!(page, plain, "{no:?} {yes:?}");
+            // Help, an error of the command line, and one of the input.
+            for args in ["--help", "report || true", "report none.bin || true"] {
+                let said = on_terminal(&folder, 80, &[no, yes], args);
+                assert!(
+                    !said.is_empty() && !said.contains('\u{1b}'),
+                    "{no:?} {yes:?} {args}: {said:?}"
+                );
+            }
+        }
+    }
+    for colour in [("CI", "true"), ("NO_COLOR", "")] {
+        for args in [
+            "report trading.bin",
+            "--help",
+            "report || true",
+            "report none.bin || true",
+        ] {
+            let said = on_terminal(&folder, 80, &[colour], args);
+            assert!(said.contains('\u{1b}'), "{colour:?} {args}: {said:?}");
+        }
+    }
 }
 
 #[test]
 fn a_file_gets_neither_colour_nor_a_width() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     on_terminal(&folder, 40, &[], "report trading.bin -o report.txt");
     assert_eq!(
         folder.read("report.txt"),
@@ -91,7 +130,7 @@ fn a_file_gets_neither_colour_nor_a_width() {
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
-    let folder = Folder::with("trading.bin", &Capture::default().bytes());
+    let folder = Folder::trading();
     for columns in [60, 80, 93, 120, 200] {
         let page = folder.in_columns(columns, &["report", "trading.bin"]);
         let widest = page.lines().map(|line| line.chars().count()).max();

@@ -1,8 +1,9 @@
 //! `perf-analyze recover`: one sound file out of all that is left of a capture.
 
+use std::io;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use perf_recorder::salvage::recover;
 use perf_render::{Document, Table};
 use serde::Serialize;
@@ -52,6 +53,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
+    // What goes wrong most often, in words; whatever happens in between, nothing is overwritten.
+    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+    if args.capture.metadata().is_err_and(missing) {
+        bail!("{}: no such file; check the path", args.capture.display());
+    }
+    if args.output.symlink_metadata().is_ok() {
+        bail!(
+            "{}: is there already and is not overwritten; name a new file",
+            args.output.display()
+        );
+    }
     let progress = Progress::start("saving what is left", args.quiet);
     let recovered = recover(&args.capture, args.arena.as_deref(), &args.output)?;
     drop(progress);

@@ -11,17 +11,31 @@ const BARS: usize = 8;
 
 /// A table for each kind of event among `rows`, which are sorted by event.
 pub(super) fn tables(rows: &[&EventStats]) -> Vec<Table> {
-    let of = |kind| {
-        rows.iter()
-            .copied()
-            .filter(|row| row.kind == kind)
-            .collect::<Vec<_>>()
-    };
+    let [spans, observations, counters_, gauges_] = by_kind(rows);
     vec![
-        durations("spans", "", by_total_time(of(EventKind::Span))),
-        durations("observations", "unit", of(EventKind::Observation)),
-        counters(&of(EventKind::Counter)),
-        gauges(&of(EventKind::Gauge)),
+        durations("spans", "", spans),
+        durations("observations", "unit", observations),
+        counters(&counters_),
+        gauges(&gauges_),
+    ]
+}
+
+/// `rows` in the order in which a reader meets them in [`tables`].
+pub(super) fn in_reading_order<'a>(rows: &[&'a EventStats]) -> Vec<&'a EventStats> {
+    by_kind(rows).concat()
+}
+
+/// Spans, observations, counters and gauges among `rows`, which are sorted by event, in reading order.
+fn by_kind<'a>(rows: &[&'a EventStats]) -> [Vec<&'a EventStats>; 4] {
+    let of = |kind| {
+        let mine = rows.iter().copied().filter(|row| row.kind == kind);
+        mine.collect::<Vec<_>>()
+    };
+    [
+        by_total_time(of(EventKind::Span)),
+        of(EventKind::Observation),
+        of(EventKind::Counter),
+        of(EventKind::Gauge),
     ]
 }
 

@@ -5,14 +5,15 @@ use perf_render::{Cell, Column, Row, Table};
 
 use crate::page::events::{
     counter_cells, counter_columns, distribution_cells, distribution_columns, gauge_cells,
-    gauge_columns, mark, percentiles_of,
+    gauge_columns, in_reading_order, mark, percentiles_of,
 };
 use crate::time::Zone;
 
-/// A table for each of `rows`, titled by its event.
+/// A table for each of `rows`, titled by its event, in the order of the summary above them.
 pub(super) fn tables(rows: &[&EventStats], slots: &[Slot], zone: &Zone) -> Vec<Table> {
     let starts: Vec<_> = slots.iter().map(|slot| slot.start_unix_ns).collect();
     let starts = zone.slot_starts(&starts);
+    let rows = in_reading_order(rows);
     rows.iter().map(|row| table(row, slots, &starts)).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The page of `verify`: sound or not, and what is wrong where.
 
 use perf_analysis::verify::{FileVerification, Verification};
+use perf_analysis::{Warning, WarningKind};
 use perf_render::number::{bytes, count};
 use perf_render::{Cell, Column, Document, Fact, Note, Row, Table, Tone};
 
@@ -32,12 +33,19 @@ pub(crate) fn document(verification: &Verification) -> Document {
         }
     }
     let several = verification.files.len() > 1;
-    push_warnings(
-        &mut document,
-        &verification.warnings,
-        several,
-        &Unmatched::default(),
-    );
+    // These are among the findings already, and their remedy is what has just been run.
+    let found = |kind: &WarningKind| {
+        matches!(
+            kind,
+            WarningKind::Damage { .. } | WarningKind::TornTail { .. }
+        )
+    };
+    let others = verification.warnings.iter();
+    let others: Vec<Warning> = others
+        .filter(|warning| !found(&warning.kind))
+        .cloned()
+        .collect();
+    push_warnings(&mut document, &others, several, &Unmatched::default());
     document
 }
 

@@ -25,6 +25,7 @@ mod threads;
 pub mod value;
 pub mod verify;
 mod warning;
+mod words;
 
 pub use capture::{CaptureSet, OpenOptions};
 pub use error::{Error, ErrorKind};

@@ -4,6 +4,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::value::{Percentile, UnixNs};
+use crate::words::{counted, instant, length};
 
 /// Something a reader of the numbers must know. In JSON `{"kind", "message", "remedy", "capture"}`.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,7 +227,8 @@ impl WarningKind {
             ),
             Self::OpenSpans { open } => {
                 format!(
-                    "{open} spans had not ended; they are in no percentile, which may hide the slowest"
+                    "{} had not ended: in no percentile, though perhaps the slowest",
+                    counted(*open, "span")
                 )
             }
             Self::NotClosed { live: true } => {
@@ -245,14 +247,17 @@ impl WarningKind {
                 reason,
             } => format!("{len} bytes at offset {offset} were not read: {reason}"),
             Self::RecordsOnlyInRollups { records } => format!(
-                "{records} records are damaged but counted by a rollup: percentiles are complete, time selections and traces miss them"
+                "a rollup counts {} that cannot be read: percentiles are complete, time selections and traces miss them",
+                counted(*records, "record")
             ),
             Self::RecordsUnknown {
                 chunks,
                 records: Some(records),
             } => {
                 format!(
-                    "{chunks} chunks with {records} records could not be read; percentiles miss them"
+                    "{} with {} could not be read; percentiles miss them",
+                    counted(*chunks, "chunk"),
+                    counted(*records, "record")
                 )
             }
             Self::RecordsUnknown {
@@ -260,7 +265,8 @@ impl WarningKind {
                 records: None,
             } => {
                 format!(
-                    "{chunks} chunks with an unknown number of records could not be read; percentiles miss them"
+                    "{} with an unknown number of records could not be read; percentiles miss them",
+                    counted(*chunks, "chunk")
                 )
             }
             Self::RollupUnusable { offset, reason } => {
@@ -269,19 +275,28 @@ impl WarningKind {
                 )
             }
             Self::ClockStep { at, step_ns } => {
+                let way = if *step_ns < 0 { "back" } else { "forward" };
                 format!(
-                    "the wall clock was set by {step_ns} ns at about unix {} ns; durations are not affected",
-                    at.0
+                    "the wall clock was set {way} by {} at about {}; durations are not affected",
+                    length(step_ns.unsigned_abs()),
+                    instant(*at)
                 )
             }
             Self::UnknownChunks { chunks } => {
-                format!("{chunks} chunks of an unknown kind were skipped")
+                format!("skipped {} of an unknown kind", counted(*chunks, "chunk"))
             }
             Self::UnknownRecords { records } => {
-                format!("{records} records of an unknown kind were left out")
+                format!(
+                    "left out {} of an unknown kind",
+                    counted(*records, "record")
+                )
             }
             Self::UnknownEvents { ids, records } => {
-                format!("{records} records of {ids} events without a name are shown as event#ID")
+                format!(
+                    "{} of {} without a name: shown as event#ID",
+                    counted(*records, "record"),
+                    counted(*ids, "event")
+                )
             }
             Self::Rebinned { scales } => {
                 format!(
@@ -290,7 +305,8 @@ impl WarningKind {
             }
             Self::Overlap { records } => {
                 format!(
-                    "{records} records may stand in two files of this capture and be counted twice"
+                    "{} may stand in two files of this capture and be counted twice",
+                    counted(*records, "record")
                 )
             }
             Self::UnitMismatch { event } => format!(
@@ -303,12 +319,17 @@ impl WarningKind {
                 count,
                 needed,
             } => {
+                let have = if *rows == 1 { "has" } else { "have" };
                 format!(
-                    "{rows} rows have few samples: p{percentile} of {event:?} rests on {count}, about {needed} are needed"
+                    "{} {have} few samples: p{percentile} of {event:?} rests on {count}, about {needed} are needed",
+                    counted(*rows, "row")
                 )
             }
             Self::Saturated { rows } => {
-                format!("{rows} rows hold values beyond 2^64-1 ns, cut to that")
+                format!(
+                    "{} with values beyond 2^64-1 ns, cut to that",
+                    counted(*rows, "row")
+                )
             }
             Self::NoEventMatches { pattern } => format!("no event matches {pattern:?}"),
             Self::NothingSelected => "no record lies in the selected time".into(),

@@ -249,7 +249,7 @@ fn a_report_on_a_wide_terminal() {
         gauges         unit    min  mean  max  last  records
         QUEUE_BACKLOG  events    0  3.25  812     0   24,000
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&shown(&report(), Some(100), false));
 }
@@ -260,8 +260,8 @@ fn a_report_on_a_narrow_terminal() {
         captures/trading.bin
           program   trading, pid 4711 on build-7; version 1.2.3
           time      2026-05-01 12:00:00.000 to 12:01:00.250 UTC, 60.2 s
-          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB (7.21
-                    B/span)
+          records   1,000,000 spans and 23,456 other records, 9 threads, 7.21 MB
+                    (7.21 B/span)
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
@@ -276,11 +276,9 @@ fn a_report_on_a_narrow_terminal() {
           └ error            412   310 µs  1.24 ms  2.79 ms  ~12.4 ms   279 ms  ▁▁█▄▁▁▁▁
         CANDLE…ESSING    123,456  12.3 µs  49.2 µs   111 µs    492 µs  11.1 ms  ▁▁█▄▁▁▁▁
         EVENT_…UBLISH  1,234,567   640 ns  2.56 µs  5.76 µs   25.6 µs   576 µs  ▁▁█▄▁▁▁▁
-          no room for total: --wide shows all
 
         observations  count      p50      p95      p99    p99.9      max  shape
         GC_PAUSE      1,456  2.30 ms  9.20 ms  20.7 ms  92.0 ms  2.07 s   ▁▁█▄▁▁▁▁
-          no room for total: --wide shows all
 
         counters          unit     total     rate  records
         ORDERS_SUBMITTED  orders  98,765  1,646/s   98,000
@@ -288,8 +286,10 @@ fn a_report_on_a_narrow_terminal() {
         gauges         unit    min  mean  max  last  records
         QUEUE_BACKLOG  events    0  3.25  812     0   24,000
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412,
-          about 3000 are needed
+        no room for total: --wide shows all
+
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about
+          3000 are needed
           → record longer, or read a lower percentile
     "#]]
     .assert_eq(&shown(&report(), Some(80), false));
@@ -324,7 +324,7 @@ fn a_report_through_a_pipe_with_every_column() {
         gauges         unit    min  mean  max  last  records
         QUEUE_BACKLOG  events    0  3.25  812     0   24,000
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&shown(&report(), None, true));
 }
@@ -365,9 +365,27 @@ fn a_report_over_time() {
         ORDERS_SUBMITTED   total     rate  records
         12:00:00          98,765  1,646/s   98,000
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(tables);
+}
+
+#[test]
+fn events_over_time_stand_in_the_order_of_the_summary() {
+    let mut report = with_slots();
+    // By name it would come last; it took most time.
+    let order = span("ORDER_SUBMIT", Outcome::Ok, 1000, 1_000_000);
+    report.events.insert(1, order.clone());
+    let slots = report.slots.as_mut().expect("it is over time");
+    slots[0].events.push(order);
+    let page = shown(&report, None, false);
+    let at = |title: &str| {
+        let places = page.match_indices(title).map(|(at, _)| at);
+        places.collect::<Vec<_>>()
+    };
+    let (order, candle) = (at("\nORDER_SUBMIT "), at("\nCANDLE_PROCESSING "));
+    assert_eq!((order.len(), candle.len()), (2, 2), "{page}");
+    assert!(order[0] < candle[0] && order[1] < candle[1], "{page}");
 }
 
 #[test]
@@ -416,7 +434,7 @@ fn a_report_of_a_capture_in_a_bad_way() {
 
         Nothing was recorded in what was selected.
 
-        ! 1 rows have few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
+        ! 1 row has few samples: p99.9 of "ORDER_SUBMIT_TO_EXCHANGE" rests on 412, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&shown(&report, Some(100), false));
 }
@@ -456,7 +474,7 @@ fn a_report_as_markdown() {
         | --- | --- | --: | --: | --: | --: | --: |
         | `QUEUE_BACKLOG` | events | 0 | 3.25 | 812 | 0 | 24,000 |
 
-        - **Warning:** 1 rows have few samples: p99.9 of "ORDER\_SUBMIT\_TO\_EXCHANGE" rests on 412, about 3000 are needed *record longer, or read a lower percentile*
+        - **Warning:** 1 row has few samples: p99.9 of "ORDER\_SUBMIT\_TO\_EXCHANGE" rests on 412, about 3000 are needed *record longer, or read a lower percentile*
     "###]].assert_eq(&markdown(&page(&report).document(), false));
 }
 

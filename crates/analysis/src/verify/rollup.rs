@@ -2,6 +2,17 @@
 
 use perf_format::{Aggregate, Coverage, Rollup, RollupChunk};
 
+use crate::words::counted;
+
+/// `2 chunks with 164 records`.
+fn extent(coverage: &Coverage) -> String {
+    format!(
+        "{} with {}",
+        counted(coverage.chunks, "chunk"),
+        counted(coverage.rows, "record")
+    )
+}
+
 /// What is wrong with the rollup of `chunk`, if `scanned` holds all the chunks that lie in its range.
 pub(super) fn compare(chunk: &RollupChunk<'_>, scanned: &Rollup) -> Vec<String> {
     let stated = match chunk.rollup() {
@@ -11,14 +22,16 @@ pub(super) fn compare(chunk: &RollupChunk<'_>, scanned: &Rollup) -> Vec<String> 
     let (covered, found) = (&stated.coverage, &scanned.coverage);
     if found.chunks < covered.chunks {
         return vec![format!(
-            "it covers {} chunks with {} records, of which {} chunks with {} records can be read",
-            covered.chunks, covered.rows, found.chunks, found.rows
+            "it covers {}, of which {} can be read",
+            extent(covered),
+            extent(found)
         )];
     }
     if !same(covered, found) {
         return vec![format!(
-            "it was made of {} chunks with {} records that are not the {} chunks with {} records in its range",
-            covered.chunks, covered.rows, found.chunks, found.rows
+            "it was made of {} that are not the {} in its range",
+            extent(covered),
+            extent(found)
         )];
     }
     let mut wrong = Vec::new();

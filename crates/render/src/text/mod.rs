@@ -12,6 +12,12 @@ mod columns;
 const MAX_PROSE_COLUMNS: usize = 100;
 /// Below this, lines break where they must rather than where words end.
 const MIN_PROSE_COLUMNS: usize = 20;
+/// What a figure is not parted from at the end of a line.
+const UNITS: [&str; 11] = [
+    "ns", "µs", "ms", "s", "B", "kB", "MB", "GB", "TB", "%", "UTC",
+];
+/// Stands for a blank that no line ends at, until lines are made.
+const GLUE: char = '\u{a0}';
 
 /// How text is to be set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,9 +38,13 @@ pub fn text(document: &Document, style: TextStyle) -> String {
     let mut page = Page {
         out: String::new(),
         style,
+        left_out: Vec::new(),
     };
     let mut before: Option<&Block> = None;
     for block in &document.blocks {
+        if !matches!(block, Block::Table(_)) {
+            page.left_out();
+        }
         page.space_between(before, block);
         match block {
             Block::Heading(title) => {
@@ -48,6 +58,7 @@ pub fn text(document: &Document, style: TextStyle) -> String {
         }
         before = Some(block);
     }
+    page.left_out();
     page.out
 }
 
@@ -55,6 +66,8 @@ pub fn text(document: &Document, style: TextStyle) -> String {
 struct Page {
     out: String,
     style: TextStyle,
+    /// Titles of columns that the tables since the last other block had no room for.
+    left_out: Vec<String>,
 }
 
 impl Page {
@@ -96,9 +109,10 @@ impl Page {
         // Paths and ids hold hyphens: they are not places to break them.
         let options =
             textwrap::Options::new(columns).word_splitter(textwrap::WordSplitter::NoHyphenation);
-        for (number, line) in textwrap::wrap(&visible(words), options).iter().enumerate() {
+        let words = glued(&visible(words));
+        for (number, line) in textwrap::wrap(&words, options).iter().enumerate() {
             self.out.push_str(if number == 0 { first } else { rest });
-            self.paint(tone, line);
+            self.paint(tone, &line.replace(GLUE, " "));
             self.end_line();
         }
     }
@@ -137,16 +151,41 @@ impl Page {
             }
             self.end_line();
         }
-        if !laid_out.left_out.is_empty() {
-            let titles = laid_out.left_out.join(", ");
-            self.wrapped(
-                "  ",
-                "  ",
-                &format!("no room for {titles}: --wide shows all"),
-                Tone::Dim,
-            );
+        for title in laid_out.left_out {
+            if !self.left_out.contains(&title) {
+                self.left_out.push(title);
+            }
         }
     }
+
+    /// Says once, behind tables that stand together, which columns some of them lack.
+    fn left_out(&mut self) {
+        let titles = std::mem::take(&mut self.left_out);
+        if !titles.is_empty() {
+            let words = format!("no room for {}: --wide shows all", titles.join(", "));
+            self.out.push('\n');
+            self.wrapped("", "", &words, Tone::Dim);
+        }
+    }
+}
+
+/// `words` with every figure glued to its unit.
+fn glued(words: &str) -> String {
+    let mut out = String::with_capacity(words.len() + 8);
+    for word in words.split(' ') {
+        let is_unit = |unit: &str| {
+            let rest = word.strip_prefix(unit);
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        };
+        let after_figure = out.ends_with(|c: char| c.is_ascii_digit());
+        if after_figure && UNITS.iter().any(|unit| is_unit(unit)) {
+            out.push(GLUE);
+        } else if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 fn ansi(tone: Tone) -> anstyle::Style {

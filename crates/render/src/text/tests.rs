@@ -86,11 +86,61 @@ spans                    count      p50      max
 CANDLE_PROCESSING    1,234,567   640 ns  3.20 ms
 ORDER_SUB…_EXCHANGE         99  1.20 ms  6.00 s
   └ error                   12   300 µs  1.50 s
-  no room for shape, p99: --wide shows all
+
+no room for shape, p99: --wide shows all
 "
     );
     let narrowest = set(spans(), Some(1), false);
     assert!(narrowest.contains("CAND…ING"), "{narrowest}");
+}
+
+#[test]
+fn what_tables_in_a_row_lack_is_said_once_behind_them() {
+    let mut document = Document::new();
+    document.table(spans());
+    document.table(spans());
+    document.paragraph("The end.");
+    document.table(spans());
+    let style = TextStyle {
+        width: Some(54),
+        ..TextStyle::default()
+    };
+    let page = text(&document, style);
+    let kinds = page
+        .lines()
+        .filter_map(|line| match line.split(' ').next() {
+            first @ Some("spans" | "no" | "The") => first,
+            _ => None,
+        });
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        ["spans", "spans", "no", "The", "spans", "no"],
+        "{page}"
+    );
+}
+
+#[test]
+fn a_figure_and_its_unit_stay_on_one_line() {
+    let mut document = Document::new();
+    document.facts(vec![Fact::new(
+        "size",
+        "a capture of 12.3 MB (10.1 B/span), 9 seconds",
+    )]);
+    let lines = |width| {
+        let style = TextStyle {
+            width: Some(width),
+            ..TextStyle::default()
+        };
+        text(&document, style)
+    };
+    let ends_in_figure = |line: &str| line.ends_with("12.3") || line.ends_with("10.1");
+    for width in 24..60 {
+        let page = lines(width);
+        assert!(!page.lines().any(ends_in_figure), "{width}: {page}");
+        assert!(!page.contains(GLUE), "{page}");
+    }
+    // Other words may be parted from a figure.
+    assert!((24..60).any(|width| lines(width).contains(" 9\n")));
 }
 
 #[test]
