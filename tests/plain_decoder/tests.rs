@@ -231,6 +231,7 @@ fn captures_of_another_writer() {
             b"more tables",
             &[(98, 1, vec![1, 2]), (1, 0, self_cost)],
         ));
+        file.extend(foreign::rollup(&mut chance, 5));
         let plain = assert_same(&file).expect("both read it");
         assert_eq!(
             plain
@@ -239,7 +240,10 @@ fn captures_of_another_writer() {
                 .sum::<usize>(),
             rows
         );
-        assert_eq!(plain.chunks.len(), 5);
+        assert_eq!(plain.chunks.len(), 6);
+        let (_, rollup) = plain.rollups().next().expect("it is read");
+        let series: Vec<_> = rollup.series.keys().copied().collect();
+        assert_eq!(series, [(1, 1), (3, 8)]);
         assert_eq!(
             (
                 plain.metadata.events[0].name.as_str(),

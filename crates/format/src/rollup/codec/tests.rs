@@ -100,6 +100,65 @@ fn series_of_an_unknown_tag_are_skipped() {
     assert_eq!(decoded.series, rollup().series);
 }
 
+/// Three distributions, of events 0, 1 and 2, the first with more bins than a block has.
+fn three() -> Rollup {
+    let mut three = Rollup::default();
+    for (event, values) in [(0, 300), (1, 7), (2, 130)] {
+        let key = SeriesKey {
+            event: EventId(event),
+            tag: Tag::SPAN_OK,
+        };
+        if let Some(Aggregate::Distribution(histogram)) = three.aggregate(key) {
+            histogram.record_all(&(0..values).map(|value| 3 * value).collect::<Vec<_>>());
+        }
+    }
+    three
+}
+
+#[test]
+fn series_of_an_unknown_tag_are_skipped_with_their_bins() {
+    let chunk = encoded(&three());
+    // 5 is no tag; 16 is one that is not rolled up; 255 is no tag either.
+    for (number, tag) in [(0, 5), (1, 16), (2, 255)] {
+        let mut chunk = chunk.clone();
+        forge(
+            &mut chunk,
+            ColumnId::SUMMARIES,
+            number * SUMMARY_BYTES + 4,
+            &[tag],
+        );
+        // What its numbers mean is not known, so they contradict nothing.
+        forge(
+            &mut chunk,
+            ColumnId::SUMMARIES,
+            number * SUMMARY_BYTES + 8,
+            &[0xFF; 40],
+        );
+        let mut expected = three().series;
+        expected.retain(|key, _| key.event.0 as usize != number);
+        let decoded = RollupChunk::parse(&chunk, 0).unwrap().rollup().unwrap();
+        assert_eq!(decoded.series, expected, "tag {tag}");
+    }
+}
+
+#[test]
+fn an_unknown_tag_with_bins_that_are_not_there_is_refused() {
+    for bins in [301u32, 20_000, 56_321, u32::MAX] {
+        let mut chunk = encoded(&three());
+        let last = 2 * SUMMARY_BYTES;
+        forge(&mut chunk, ColumnId::SUMMARIES, last + 4, &[200]);
+        forge(
+            &mut chunk,
+            ColumnId::SUMMARIES,
+            last + 48,
+            &bins.to_le_bytes(),
+        );
+        let error = RollupChunk::parse(&chunk, 0).unwrap().rollup().unwrap_err();
+        let too_many = matches!(error, FormatError::Limit { .. });
+        assert_eq!(too_many, bins as usize > crate::bins::COUNT, "{error}");
+    }
+}
+
 #[test]
 fn another_kind_of_chunk_is_no_rollup() {
     let mut chunk = encoded(&rollup());
