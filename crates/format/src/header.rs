@@ -15,7 +15,7 @@
 //! | head_len − 4 | 4 | CRC-32C of all bytes before |
 
 use crate::bytes::{Cursor, Put, patch_u32};
-use crate::error::{FormatError, Result, within};
+use crate::error::{FormatError, Result, check_sum, within};
 use crate::limits;
 use crate::metadata::{Record, cut, for_each_record, record};
 use crate::{CaptureId, ClockSource};
@@ -151,15 +151,7 @@ impl FileHeader {
         let head = cursor.take(head_len)?;
         let (summed, stored) = head.split_at(head_len - 4);
         let expected = Cursor::new(stored, 0, "the file header").u32()?;
-        let got = crc32c::crc32c(summed);
-        if expected != got {
-            return Err(FormatError::Checksum {
-                offset: 0,
-                what: "the file header",
-                expected,
-                got,
-            });
-        }
+        check_sum(0, "the file header", expected, summed)?;
         let mut fixed = Cursor::new(&summed[8..], 8, "the file header");
         let major = fixed.u16()?;
         let minor_version = fixed.u16()?;
