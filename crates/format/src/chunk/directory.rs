@@ -60,5 +60,69 @@ pub(super) fn read_directory(
         }
         columns.push(column);
     }
+    refuse_overlaps(&columns, offset)?;
     Ok(columns)
+}
+
+/// Columns that share bytes would let a short body cost the sums of a long one, once
+/// for each column. The order of the directory need not be that of the body.
+fn refuse_overlaps(columns: &[Column], offset: u64) -> Result<()> {
+    let in_order = |before: &Column, after: &Column| before.end() <= after.offset.into();
+    if columns.is_sorted_by(in_order) {
+        return Ok(());
+    }
+    let mut sorted: Vec<Column> = columns.to_vec();
+    // A column without bytes shares none, wherever it is.
+    sorted.retain(|column| column.len > 0);
+    sorted.sort_unstable_by_key(|column| column.offset);
+    match sorted.windows(2).find(|pair| !in_order(&pair[0], &pair[1])) {
+        None => Ok(()),
+        Some(pair) => Err(FormatError::malformed(
+            offset,
+            "the beginning of a column",
+            format!("at least {}, where another one ends", pair[0].end()),
+            pair[1].offset,
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(places: &[(u32, u32)]) -> Result<()> {
+        let column = |&(offset, len)| Column {
+            id: ColumnId::VALUE,
+            encoding: 0,
+            offset,
+            len,
+            crc: 0,
+        };
+        let columns: Vec<Column> = places.iter().map(column).collect();
+        refuse_overlaps(&columns, 0)
+    }
+
+    #[test]
+    fn columns_may_come_in_any_order_and_touch() {
+        check(&[]).unwrap();
+        check(&[(0, 5), (5, 5), (10, 0), (10, 3)]).unwrap();
+        check(&[(5, 5), (0, 5), (20, 1)]).unwrap();
+        check(&[(u32::MAX, u32::MAX), (0, u32::MAX)]).unwrap();
+        // Nothing is in these.
+        check(&[(0, 5), (3, 0), (0, 0), (5, 1)]).unwrap();
+    }
+
+    #[test]
+    fn a_shared_byte_is_refused() {
+        for places in [
+            [(0, 5), (4, 5)],
+            [(4, 5), (0, 5)],
+            [(3, 2), (3, 2)],
+            [(0, 9), (3, 1)],
+            [(3, 1), (0, u32::MAX)],
+        ] {
+            assert!(check(&places).is_err(), "{places:?}");
+        }
+        assert!(check(&[(0, 5), (9, 1), (4, 0), (2, 1)]).is_err());
+    }
 }
