@@ -63,8 +63,13 @@ impl ChunkEncoder {
             end = run.start;
         }
         self.runs.retain(|run| run.range.slots > 0);
-        self.runs
-            .sort_by_key(|run| (run.range.ring, run.range.first_seq));
+        self.runs.sort_by_key(|run| run.range.ring);
+        let same_ring = |a: &Run, b: &Run| a.range.ring == b.range.ring;
+        for runs in self.runs.chunk_by_mut(same_ring) {
+            // Slot numbers wrap: what counts is how far each is from another one.
+            let origin = runs[0].range.first_seq;
+            runs.sort_by_key(|run| run.range.first_seq.wrapping_sub(origin) as i64);
+        }
         let mut slots = 0u32;
         for index in 1..self.runs.len() {
             let (before, run) = (self.runs[index - 1].range, &mut self.runs[index]);
