@@ -17,7 +17,7 @@
 use crate::bytes::{Cursor, Put, patch_u32};
 use crate::error::{FormatError, Result, check_sum, within};
 use crate::limits;
-use crate::metadata::{Record, cut, for_each_record, record};
+use crate::metadata::{Record, cut, read_records, record};
 use crate::{CaptureId, ClockSource};
 
 /// First bytes of a capture. The high bit, the CR LF pair and the end-of-file
@@ -209,16 +209,11 @@ impl FileHeader {
     }
 
     fn parse_records(&mut self, bytes: &[u8]) -> Result<()> {
-        for_each_record(bytes, FILE_HEAD_FIXED_BYTES as u64, |record| {
-            match record.tag {
-                Origin::TAG => self.origin = record.decode()?,
-                ClockDescriptor::TAG => self.clock = record.decode()?,
-                Label::TAG if self.labels.len() < limits::MAX_LABELS => {
-                    self.labels.push(record.decode()?)
-                }
-                _ => self.unknown_records += 1,
-            }
-            Ok(())
+        let offset = FILE_HEAD_FIXED_BYTES as u64;
+        read_records(bytes, offset, &mut self.unknown_records, |record| {
+            Ok(record.put_into(&mut self.origin)?
+                || record.put_into(&mut self.clock)?
+                || record.push_to(&mut self.labels, limits::MAX_LABELS)?)
         })
     }
 }

@@ -1,8 +1,9 @@
 //! The order of chunks in a file, and what the books say.
 
 use perf_format::{
-    CaptureWriter, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, EventId, EventsChunk,
-    Index, ROLLUP_SHARE, RingId, Row, RunHead, SegmentId, Tag, ThreadId, TraceId, chunk_digest,
+    CaptureWriter, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, EventDescriptor,
+    EventId, EventsChunk, Index, Notes, OpenSpan, ROLLUP_SHARE, RingId, Row, RunHead, SegmentId,
+    Tables, Tag, ThreadDescriptor, ThreadId, TraceId, Warning, chunk_digest, limits,
 };
 
 use crate::sample;
@@ -139,6 +140,104 @@ fn a_resumed_stream_goes_on_with_the_numbers() {
     assert!(index.closed_cleanly() && index.damage.is_empty());
     assert_eq!(index.missing_chunks(), 0);
     assert_eq!(index.close.unwrap().reason, CloseReason::SALVAGED);
+}
+
+/// Reads metadata that a stream wrote; how many chunks of `kind` it took.
+fn chunks_of(kind: ChunkKind, write: impl FnOnce(&mut ChunkStream, &mut Vec<u8>)) -> (Index, u64) {
+    let mut file = Vec::new();
+    sample::header().encode(&mut file);
+    let mut stream = ChunkStream::new();
+    write(&mut stream, &mut file);
+    let index = Index::build(&file).unwrap();
+    assert_eq!((&index.damage, &index.torn_tail), (&Vec::new(), &None));
+    let numbers: Vec<u64> = index.of_kind(kind).map(|it| it.head.chunk_seq).collect();
+    assert_eq!(numbers, (0..stream.next_seq()).collect::<Vec<_>>());
+    for chunk in &index.chunks {
+        assert!(chunk.head.record_count > 0);
+        assert!(chunk.head.body_len <= 2 << 20, "{:?}", chunk.head);
+    }
+    (index, stream.next_seq())
+}
+
+#[test]
+fn many_descriptors_take_many_chunks() {
+    let name = "n".repeat(limits::MAX_NAME_BYTES);
+    let tables = Tables {
+        events: (0..1000)
+            .map(|number| EventDescriptor {
+                id: EventId(number),
+                name: name.clone(),
+                ..EventDescriptor::default()
+            })
+            .collect(),
+        threads: (0..1000)
+            .map(|number| ThreadDescriptor {
+                id: ThreadId(number),
+                ..ThreadDescriptor::default()
+            })
+            .collect(),
+        ..Tables::default()
+    };
+    let (index, chunks) = chunks_of(ChunkKind::TABLES, |stream, out| stream.tables(&tables, out));
+    assert_eq!(index.tables, tables);
+    assert_eq!(chunks, 4);
+}
+
+/// All together they are more than one chunk may hold.
+#[test]
+fn long_notes_take_many_chunks() {
+    let message = "w".repeat(limits::MAX_RECORD_BYTES / 2);
+    let warning = |ticks| Warning {
+        ticks,
+        message: message.clone(),
+        ..Warning::default()
+    };
+    let count = (limits::MAX_CHUNK_BODY_BYTES / message.len()) as u64 + 1;
+    let notes = Notes {
+        warnings: (0..count).map(warning).collect(),
+        losses: vec![sample::loss(3)],
+        ..Notes::default()
+    };
+    let (index, chunks) = chunks_of(ChunkKind::NOTES, |stream, out| stream.notes(&notes, out));
+    assert_eq!(index.notes, notes);
+    assert_eq!(chunks, count);
+}
+
+#[test]
+fn many_small_records_take_many_chunks() {
+    let anchors: Vec<_> = (0..60_000).map(sample::anchor).collect();
+    let (index, chunks) = chunks_of(ChunkKind::ANCHORS, |stream, out| {
+        stream.anchors(&anchors, out)
+    });
+    assert_eq!((index.anchors.anchors, chunks), (anchors, 3));
+    let spans: Vec<_> = (0..60_000)
+        .map(|start_ticks| OpenSpan {
+            start_ticks,
+            ..sample::open_span()
+        })
+        .collect();
+    let (index, chunks) = chunks_of(ChunkKind::OPEN_SPANS, |stream, out| {
+        stream.open_spans(&spans, out)
+    });
+    assert_eq!((index.open_spans, chunks), (spans, 2));
+}
+
+/// Whoever goes on with a file of another's making may be given any number.
+#[test]
+fn chunk_numbers_and_segments_wrap() {
+    let mut stream = ChunkStream::resume(u64::MAX, SegmentId(u32::MAX));
+    let mut file = Vec::new();
+    sample::header().encode(&mut file);
+    stream.notes(&sample::notes(), &mut file);
+    let mut encoder = ChunkEncoder::new();
+    fill(&mut encoder, 50);
+    stream.events(&mut encoder, &mut file).unwrap();
+    assert_eq!(stream.begin_segment(&mut file), SegmentId(0));
+    stream.close(Close::default(), &mut file);
+    let index = Index::build(&file).unwrap();
+    let numbers: Vec<u64> = index.chunks.iter().map(|it| it.head.chunk_seq).collect();
+    assert_eq!(numbers, [u64::MAX, 0, 1, 2]);
+    assert_eq!(index.missing_chunks(), u64::MAX - 4);
 }
 
 /// What the recorder does when the spool is full: the bytes of a chunk are dropped.
