@@ -1,5 +1,7 @@
 //! What a chunk is, and what its columns are.
 
+use super::encoding;
+
 /// What a chunk holds. Kinds that this version does not know are skipped and counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChunkKind(pub u16);
@@ -73,6 +75,14 @@ impl ColumnId {
 }
 
 impl ColumnId {
+    /// How its bytes are laid out in the versions that this crate reads.
+    pub(super) fn encoding(self) -> u16 {
+        match self {
+            ColumnId::RECORDS | ColumnId::STRINGS | ColumnId::SUMMARIES => encoding::PLAIN,
+            _ => encoding::PACKED,
+        }
+    }
+
     /// The column, for people.
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -66,6 +66,48 @@ impl<'a> Frame<'a> {
         self.columns.iter().find(|column| column.id == id)
     }
 
+    /// `Ok` if the chunk is of `kind`, in a version that this crate reads.
+    pub(crate) fn expect_kind(&self, kind: ChunkKind) -> Result<()> {
+        if self.head.kind == kind && self.head.is_known() {
+            return Ok(());
+        }
+        Err(FormatError::malformed(
+            self.offset,
+            "the kind of a chunk",
+            kind.name(),
+            format!("{} version {}", self.head.kind.name(), self.head.version),
+        ))
+    }
+
+    /// The directory entry of column `id`, which the chunk needs, with its number.
+    pub(crate) fn needed_column(&self, id: ColumnId) -> Result<(usize, &Column)> {
+        let mut columns = self.columns.iter().enumerate();
+        let Some((number, column)) = columns.find(|(_, column)| column.id == id) else {
+            return Err(FormatError::malformed(
+                self.offset,
+                "the columns of a chunk",
+                format!("column {}", id.0),
+                "none",
+            ));
+        };
+        if column.encoding != id.encoding() {
+            return Err(FormatError::malformed(
+                self.column_offset(column),
+                "the encoding of a column",
+                id.encoding(),
+                column.encoding,
+            ));
+        }
+        Ok((number, column))
+    }
+
+    /// The bytes of column `id`, which the chunk needs, checked, with their file offset.
+    pub(crate) fn read_column<'b>(&self, body: &'b [u8], id: ColumnId) -> Result<(&'b [u8], u64)> {
+        let (_, column) = self.needed_column(id)?;
+        self.check_column(body, column)?;
+        Ok((self.column_bytes(body, column), self.column_offset(column)))
+    }
+
     /// The body within the bytes of the whole chunk.
     pub(crate) fn body<'b>(&self, chunk: &'b [u8]) -> Result<&'b [u8]> {
         let start = self.head.head_len as usize;

@@ -119,19 +119,7 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         let chunk = self.searcher.bytes(position, head.chunk_len() as usize)?;
         let frame = Frame::parse(chunk, position)?;
         let body = frame.body(chunk)?;
-        let Some(column) = frame.column(ColumnId::RECORDS) else {
-            return Err(FormatError::malformed(
-                position,
-                "the columns of a metadata chunk",
-                "column 1",
-                "none",
-            ));
-        };
-        frame.check_column(body, column)?;
-        let (records, offset) = (
-            frame.column_bytes(body, column),
-            frame.column_offset(column),
-        );
+        let (records, offset) = frame.read_column(body, ColumnId::RECORDS)?;
         let index = &mut self.index;
         match head.kind {
             ChunkKind::TABLES => index.tables.read_records(records, offset),

@@ -240,6 +240,25 @@ fn chunk_numbers_and_segments_wrap() {
     assert_eq!(index.missing_chunks(), u64::MAX - 4);
 }
 
+#[test]
+fn metadata_in_another_encoding_is_refused() {
+    let mut bytes = sample::capture(20);
+    let entry = Index::build(&bytes).unwrap().chunks[0].clone();
+    let start = entry.offset as usize;
+    bytes[start + 72 + 2] = 1;
+    let end = start + entry.head.head_len as usize - 4;
+    let crc = crc32c::crc32c(&bytes[start..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+    let index = Index::build(&bytes).unwrap();
+    assert!(index.tables.is_empty());
+    assert_eq!(
+        (index.damage.len(), index.damage[0].offset),
+        (1, entry.offset)
+    );
+    let reason = index.damage[0].reason.to_string();
+    assert!(reason.contains("the encoding of a column"), "{reason}");
+}
+
 /// What the recorder does when the spool is full: the bytes of a chunk are dropped.
 #[test]
 fn a_dropped_chunk_is_missed_and_its_rollup_is_not() {

@@ -37,8 +37,7 @@ fn forge(chunk: &mut [u8], id: ColumnId, at: usize, bytes: &[u8]) {
     let crc = crc32c::crc32c(&chunk[start..start + len as usize]);
     let entry = 72 + 16 * index + 12;
     chunk[entry..entry + 4].copy_from_slice(&crc.to_le_bytes());
-    let crc = crc32c::crc32c(&chunk[..head_len - 4]);
-    chunk[head_len - 4..head_len].copy_from_slice(&crc.to_le_bytes());
+    seal(chunk);
 }
 
 #[test]
@@ -159,13 +158,29 @@ fn an_unknown_tag_with_bins_that_are_not_there_is_refused() {
     }
 }
 
+/// Makes the sum of the head right again.
+fn seal(chunk: &mut [u8]) {
+    let head_len = u32::from_le_bytes(chunk[12..16].try_into().unwrap()) as usize;
+    let crc = crc32c::crc32c(&chunk[..head_len - 4]);
+    chunk[head_len - 4..head_len].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn a_column_in_another_encoding_is_refused() {
+    for column in 0..3 {
+        let mut chunk = encoded(&rollup());
+        chunk[72 + 16 * column + 2] ^= 1;
+        seal(&mut chunk);
+        let error = RollupChunk::parse(&chunk, 0).unwrap().rollup().unwrap_err();
+        assert!(error.to_string().contains("encoding"), "{error}");
+    }
+}
+
 #[test]
 fn another_kind_of_chunk_is_no_rollup() {
     let mut chunk = encoded(&rollup());
     chunk[8] = 1;
-    let head_len = u32::from_le_bytes(chunk[12..16].try_into().unwrap()) as usize;
-    let crc = crc32c::crc32c(&chunk[..head_len - 4]);
-    chunk[head_len - 4..head_len].copy_from_slice(&crc.to_le_bytes());
+    seal(&mut chunk);
     let error = RollupChunk::parse(&chunk, 0).unwrap_err();
     assert!(error.to_string().contains("expected rollup"), "{error}");
 }
