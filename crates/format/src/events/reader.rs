@@ -92,6 +92,16 @@ impl<'a> EventsChunk<'a> {
         ))
     }
 
+    /// The `count` values of a packed column into `values` (cleared first).
+    fn unpack(&self, id: ColumnId, count: usize, values: &mut Vec<u64>) -> Result<()> {
+        values.clear();
+        values.reserve(count);
+        let (column, offset) = self.column(id)?;
+        let mut reader = PackedReader::new(column, offset);
+        reader.for_each_block(count, |block| values.extend_from_slice(block))?;
+        reader.expect_end()
+    }
+
     /// Calls `f` with the values of series `index`, block by block, in row order.
     /// Touches no other column, and of the VALUE column only this series' bytes
     /// (once the column's sum was checked).
@@ -187,12 +197,7 @@ impl<'a> EventsChunk<'a> {
     /// # Errors
     /// A damaged column.
     pub fn end_ticks(&self, ends: &mut Vec<u64>) -> Result<()> {
-        ends.clear();
-        ends.reserve(self.rows());
-        let (column, offset) = self.column(ColumnId::END)?;
-        let mut reader = PackedReader::new(column, offset);
-        reader.for_each_block(self.rows(), |block| ends.extend_from_slice(block))?;
-        reader.expect_end()?;
+        self.unpack(ColumnId::END, self.rows(), ends)?;
         let mut rest = ends.as_mut_slice();
         for range in &self.tables.ranges {
             // The tables' rows were checked to add up to the chunk's.
@@ -277,15 +282,11 @@ impl<'a> EventsChunk<'a> {
     /// # Errors
     /// A damaged column.
     pub fn trace_ids(&self, ids: &mut Vec<u64>) -> Result<()> {
-        ids.clear();
         if self.tables.traces == 0 {
+            ids.clear();
             return Ok(());
         }
-        ids.reserve(self.tables.traces);
-        let (column, offset) = self.column(ColumnId::TRACE_DICT)?;
-        let mut reader = PackedReader::new(column, offset);
-        reader.for_each_block(self.tables.traces, |block| ids.extend_from_slice(block))?;
-        reader.expect_end()
+        self.unpack(ColumnId::TRACE_DICT, self.tables.traces, ids)
     }
 
     /// Keys and texts of annotations, by index.
