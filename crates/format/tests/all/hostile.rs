@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 
 use perf_format::{
-    ChunkEncoder, ChunkStream, Columns, EventsChunk, FileHeader, FormatError, Index, ReadAt,
+    ChunkEncoder, ChunkStream, Columns, EventsChunk, FileHeader, FormatError, Frame, Index, ReadAt,
     Rollup, RollupChunk, SegmentId,
 };
 use proptest::prelude::*;
@@ -116,6 +116,25 @@ fn counts_above_the_limits_are_refused_by_name() {
         EventsChunk::parse(&hostile, 0),
         Err(FormatError::Limit { .. })
     ));
+}
+
+/// Each listing of the same bytes would cost a checksum of them.
+#[test]
+fn columns_that_share_bytes_are_refused() {
+    let chunk = events_chunk();
+    for column in 0..7 {
+        let entry = 72 + 16 * column;
+        let body_len = chunk[16..20].to_vec();
+        let whole = [&[0; 4][..], &body_len].concat();
+        let hostile = patched(&chunk, entry + 4, &whole);
+        for result in [
+            EventsChunk::parse(&hostile, 0).map(drop),
+            Frame::parse(&hostile, 0).map(drop),
+        ] {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("where another one ends"), "{error}");
+        }
+    }
 }
 
 #[test]

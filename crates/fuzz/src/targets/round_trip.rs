@@ -1,5 +1,7 @@
 //! What the writers write, the readers read back: rows, their histograms, and a whole file.
 
+use std::collections::HashMap;
+
 use perf_format::{
     AnnotationValue, CaptureWriter, ChunkEncoder, Close, EventId, EventsChunk, FileHeader,
     Histogram, Index, LossCause, LossEntry, RingId, Rollup, RollupChunk, Row, RunHead, SegmentId,
@@ -44,14 +46,22 @@ impl Made {
         number as u32
     }
 
-    /// All rows, in the order in which a chunk has them: by ring and sequence number.
+    /// All rows, in the order in which a chunk has them: by ring and slot number. These wrap: what counts is how far each
+    /// is from the ring's first one.
     fn rows(&self) -> Vec<Row> {
         let mut runs: Vec<_> = self
             .runs
             .iter()
             .filter(|(_, rows)| !rows.is_empty())
             .collect();
-        runs.sort_by_key(|(head, _)| (head.ring, head.first_seq));
+        let mut origins: HashMap<RingId, u64> = HashMap::new();
+        for (head, _) in &runs {
+            origins.entry(head.ring).or_insert(head.first_seq);
+        }
+        runs.sort_by_key(|(head, _)| {
+            let from_origin = head.first_seq.wrapping_sub(origins[&head.ring]);
+            (head.ring, from_origin as i64)
+        });
         runs.into_iter()
             .flat_map(|(_, rows)| rows.iter().copied())
             .collect()
