@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Lines of a source file without its tests. Past this it is two ideas.
-const CEILING_LINES: usize = 450;
+/// Lines of a source file, its documentation with it and its tests without. Past this it is two ideas.
+const CEILING_LINES: usize = 400;
 /// Half of the files are no longer than this.
-const MEDIAN_LINES: usize = 250;
+const MEDIAN_LINES: usize = 150;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -43,12 +43,19 @@ fn rust_sources() -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// Lines before the unit tests, which stand at the end of a file; documentation is not counted.
-fn lines_of_code(text: &str) -> usize {
-    text.lines()
-        .take_while(|line| *line != "#[cfg(test)]")
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .count()
+/// Lines before the unit tests, which stand at the end of a file.
+fn lines_without_tests(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let begins_tests = |at: usize| {
+        let mut rest = lines[at + 1..].iter();
+        lines[at] == "#[cfg(test)]"
+            && rest
+                .find(|line| !line.starts_with("#["))
+                .is_some_and(|line| line.starts_with("mod "))
+    };
+    (0..lines.len())
+        .find(|at| begins_tests(*at))
+        .unwrap_or(lines.len())
 }
 
 fn is_test(path: &Path) -> bool {
@@ -60,7 +67,7 @@ fn files_hold_one_idea() {
     let mut lengths: Vec<usize> = Vec::new();
     let mut too_long = Vec::new();
     for (path, text) in rust_sources() {
-        let lines = lines_of_code(&text);
+        let lines = lines_without_tests(&text);
         if !is_test(&path) {
             lengths.push(lines);
             if lines > CEILING_LINES {

@@ -193,10 +193,25 @@ fn head_fields(bytes: &[u8]) -> Result<Head> {
         if column.offset + column.len > head.body_len {
             return Err("a column beyond the body".to_owned());
         }
+        if head
+            .columns
+            .iter()
+            .any(|other| share_a_byte(other, &column))
+        {
+            return Err("two columns share a byte".to_owned());
+        }
         head.columns.push(column);
     }
     head.tables = fields.left.to_vec();
     Ok(head)
+}
+
+fn share_a_byte(a: &Column, b: &Column) -> bool {
+    let (start, end) = (
+        a.offset.max(b.offset),
+        (a.offset + a.len).min(b.offset + b.len),
+    );
+    start < end
 }
 
 /// Where the next intact head is, from `from` on.

@@ -172,3 +172,38 @@ pub(super) fn events(chance: &mut Chance, seq: u64, rows: usize) -> Vec<u8> {
     ];
     chunk(1, 1, rows as u32, seq, &tables, &columns)
 }
+
+/// A Rollup chunk of three series: those of events 1 and 3 are known, that of event 2 has a later version's tag, and bins.
+pub(super) fn rollup(chance: &mut Chance, seq: u64) -> Vec<u8> {
+    let (steps, counts): (Vec<u64>, Vec<u64>) = (0..chance.below(300))
+        .map(|_| (chance.number(), chance.number()))
+        .unzip();
+    let mut unknown = summary(2, 77, chance.number(), steps.len());
+    unknown[16..48].fill(0xFF);
+    unknown[56..].fill(0xFF);
+    let known = [40, 42, 45];
+    let mut first = summary(1, 1, 3, 3);
+    first[16..24].copy_from_slice(&known.iter().sum::<u64>().to_le_bytes());
+    first[32..40].copy_from_slice(&known[0].to_le_bytes());
+    first[40..48].copy_from_slice(&known[2].to_le_bytes());
+    let summaries = [first, unknown, summary(3, 8, 0, 0)].concat();
+    let bins = |chance: &mut Chance, known: &[u64], later: &[u64]| {
+        [packed(chance, known), packed(chance, later)].concat()
+    };
+    let columns = [
+        (34, 1, bins(chance, &[1, 1, 1], &counts)),
+        (32, 0, summaries),
+        (33, 1, bins(chance, &[40, 1, 2], &steps)),
+    ];
+    chunk(5, 1, 3, seq, &[0; 40], &columns)
+}
+
+/// A summary with its event, tag, count and number of bins; the rest is 0.
+fn summary(event: u32, tag: u8, count: u64, bins: usize) -> Vec<u8> {
+    let mut entry = vec![0; 104];
+    entry[..4].copy_from_slice(&event.to_le_bytes());
+    entry[4] = tag;
+    entry[8..16].copy_from_slice(&count.to_le_bytes());
+    entry[48..52].copy_from_slice(&(bins as u32).to_le_bytes());
+    entry
+}

@@ -103,7 +103,14 @@ impl Rollup {
                     max: entry.i64()?,
                 }),
                 9 => Summary::Gauge(gauge(&mut entry)?),
-                _ => continue,
+                _ => {
+                    // Not known, and its bins with it.
+                    entry.take(8 + 16 + 8 + 8)?;
+                    let number = bins(&mut entry)?;
+                    indexes.packed(number)?;
+                    counts.packed(number)?;
+                    continue;
+                }
             };
             if rollup.series.insert(key, summary).is_some() {
                 return Err("a series twice".to_owned());
@@ -188,6 +195,14 @@ impl Rollup {
     }
 }
 
+/// How many bins of a summary are not empty.
+fn bins(entry: &mut Bytes<'_>) -> Result<usize> {
+    match entry.u32()? {
+        number @ 0..=56_320 => Ok(number as usize),
+        number => Err(format!("{number} bins")),
+    }
+}
+
 fn distribution(
     entry: &mut Bytes<'_>,
     indexes: &mut Bytes<'_>,
@@ -200,7 +215,7 @@ fn distribution(
         max: entry.u64()?,
         bins: BTreeMap::new(),
     };
-    let number = entry.u32()? as usize;
+    let number = bins(entry)?;
     let mut next = 0;
     for (empty, count) in indexes
         .packed(number)?

@@ -231,6 +231,9 @@ fn captures_of_another_writer() {
             b"more tables",
             &[(98, 1, vec![1, 2]), (1, 0, self_cost)],
         ));
+        file.extend(foreign::rollup(&mut chance, 5));
+        let later = foreign::record(78, b"of a later version");
+        file.extend(foreign::chunk(6, 1, 1, 6, b"", &[(1, 0, later.clone())]));
         let plain = assert_same(&file).expect("both read it");
         assert_eq!(
             plain
@@ -239,16 +242,46 @@ fn captures_of_another_writer() {
                 .sum::<usize>(),
             rows
         );
-        assert_eq!(plain.chunks.len(), 5);
+        assert_eq!(plain.chunks.len(), 7);
+        let (_, rollup) = plain.rollups().next().expect("it is read");
+        let series: Vec<_> = rollup.series.keys().copied().collect();
+        assert_eq!(series, [(1, 1), (3, 8)]);
         assert_eq!(
             (
                 plain.metadata.events[0].name.as_str(),
                 plain.metadata.unknown_records
             ),
-            ("A", 1)
+            ("A", 2)
         );
         assert_eq!(plain.metadata.self_costs[0].ns_per_record, 0.0);
         assert!(plain.damage.is_empty() && plain.torn_tail.is_none());
+    }
+}
+
+/// Columns that share a byte are no chunk; those in another order than their bytes are.
+#[test]
+fn columns_out_of_place() {
+    let mut chance = Chance::new(3);
+    let chunk = foreign::events(&mut chance, 0, 300);
+    let entry = |column: usize| 72 + 16 * column;
+    let mut shared = chunk.clone();
+    let second = shared[entry(1) + 4..entry(1) + 8].to_vec();
+    shared[entry(5) + 4..entry(5) + 8].copy_from_slice(&second);
+    let mut reversed = chunk.clone();
+    for column in 0..8 {
+        reversed[entry(column)..entry(column + 1)]
+            .copy_from_slice(&chunk[entry(7 - column)..entry(8 - column)]);
+    }
+    for (mut chunk, intact) in [(shared, false), (reversed, true)] {
+        let end = u32::from_le_bytes(chunk[12..16].try_into().expect("four bytes")) as usize - 4;
+        let sum = crc32c(&chunk[..end]);
+        chunk[end..end + 4].copy_from_slice(&sum.to_le_bytes());
+        let mut file = Vec::new();
+        FileHeader::default().encode(&mut file);
+        file.extend(chunk);
+        let plain = assert_same(&file).expect("both read it");
+        assert_eq!(plain.events().count(), usize::from(intact));
+        assert_eq!(plain.damage.is_empty(), intact);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::SegmentId;
 use crate::error::Result;
 use crate::limits;
-use crate::metadata::{Record, for_each_record, record};
+use crate::metadata::{read_records, record};
 
 record! {
     /// One instant on the capture's clock, the monotonic raw clock, and the wall clock.
@@ -31,21 +31,10 @@ pub struct Anchors {
 }
 
 impl Anchors {
-    pub(crate) fn put_records(anchors: &[Anchor], out: &mut Vec<u8>) -> u32 {
-        anchors.iter().for_each(|anchor| anchor.put_record(out));
-        anchors.len() as u32
-    }
-
     /// Adds the records of a body that lies at `offset` in the file.
     pub(crate) fn read_records(&mut self, body: &[u8], offset: u64) -> Result<()> {
-        for_each_record(body, offset, |record| {
-            match record.tag {
-                Anchor::TAG if self.anchors.len() < limits::MAX_ANCHORS => {
-                    self.anchors.push(record.decode()?)
-                }
-                _ => self.skipped_records += 1,
-            }
-            Ok(())
+        read_records(body, offset, &mut self.skipped_records, |record| {
+            record.push_to(&mut self.anchors, limits::MAX_ANCHORS)
         })
     }
 }

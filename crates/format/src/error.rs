@@ -167,3 +167,22 @@ pub(crate) fn within(offset: u64, what: &'static str, got: u64, limit: usize) ->
         })
     }
 }
+
+/// `Ok` if the CRC-32C of `bytes`, a `what` at `offset`, is `expected`.
+pub(crate) fn check_sum(
+    offset: u64,
+    what: &'static str,
+    expected: u32,
+    bytes: &[u8],
+) -> Result<()> {
+    let got = crc32c::crc32c(bytes);
+    if got == expected {
+        return Ok(());
+    }
+    Err(FormatError::Checksum {
+        offset,
+        what,
+        expected,
+        got,
+    })
+}

@@ -15,9 +15,9 @@
 //! | head_len − 4 | 4 | CRC-32C of all bytes before |
 
 use crate::bytes::{Cursor, Put, patch_u32};
-use crate::error::{FormatError, Result, within};
+use crate::error::{FormatError, Result, check_sum, within};
 use crate::limits;
-use crate::metadata::{Record, cut, for_each_record, record};
+use crate::metadata::{Record, cut, read_records, record};
 use crate::{CaptureId, ClockSource};
 
 /// First bytes of a capture. The high bit, the CR LF pair and the end-of-file
@@ -151,15 +151,7 @@ impl FileHeader {
         let head = cursor.take(head_len)?;
         let (summed, stored) = head.split_at(head_len - 4);
         let expected = Cursor::new(stored, 0, "the file header").u32()?;
-        let got = crc32c::crc32c(summed);
-        if expected != got {
-            return Err(FormatError::Checksum {
-                offset: 0,
-                what: "the file header",
-                expected,
-                got,
-            });
-        }
+        check_sum(0, "the file header", expected, summed)?;
         let mut fixed = Cursor::new(&summed[8..], 8, "the file header");
         let major = fixed.u16()?;
         let minor_version = fixed.u16()?;
@@ -217,16 +209,11 @@ impl FileHeader {
     }
 
     fn parse_records(&mut self, bytes: &[u8]) -> Result<()> {
-        for_each_record(bytes, FILE_HEAD_FIXED_BYTES as u64, |record| {
-            match record.tag {
-                Origin::TAG => self.origin = record.decode()?,
-                ClockDescriptor::TAG => self.clock = record.decode()?,
-                Label::TAG if self.labels.len() < limits::MAX_LABELS => {
-                    self.labels.push(record.decode()?)
-                }
-                _ => self.unknown_records += 1,
-            }
-            Ok(())
+        let offset = FILE_HEAD_FIXED_BYTES as u64;
+        read_records(bytes, offset, &mut self.unknown_records, |record| {
+            Ok(record.put_into(&mut self.origin)?
+                || record.put_into(&mut self.clock)?
+                || record.push_to(&mut self.labels, limits::MAX_LABELS)?)
         })
     }
 }

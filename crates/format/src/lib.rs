@@ -78,7 +78,7 @@ pub use events::{ChunkEncoder, ChunkFull, Columns, EventsChunk, Range, RunHead, 
 pub use header::{ClockDescriptor, FileHeader, Label, MAGIC, Origin, VERSION_MAJOR, VERSION_MINOR};
 pub use ids::{CaptureId, EventId, RingId, SegmentId, ThreadId, TraceId};
 pub use index::{ChunkEntry, Damage, Index, TornTail};
-pub use notes::{Close, LossNote, Notes, OpenSpan, SelfCost, Warning};
+pub use notes::{Close, Notes, OpenSpan, SelfCost, Warning};
 pub use read_at::ReadAt;
 pub use rollup::{
     Aggregate, CounterSummary, Coverage, GaugeSummary, Histogram, Rollup, RollupChunk, SeriesKey,

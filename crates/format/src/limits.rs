@@ -33,6 +33,8 @@ pub const MAX_EVENTS: usize = 1 << 20;
 pub const MAX_THREADS: usize = 1 << 20;
 /// Anchors that a reader keeps; further ones are dropped and counted.
 pub const MAX_ANCHORS: usize = 1 << 22;
+/// Open spans that a reader keeps; further ones are dropped and counted.
+pub const MAX_OPEN_SPANS: usize = 1 << 20;
 /// Labels of one capture.
 pub const MAX_LABELS: usize = 256;
 /// Bytes of a name; longer ones are cut at a character.

@@ -125,28 +125,38 @@ macro_rules! record {
             $($($(#[$lmeta])* pub $later: $lty,)*)?
         }
 
+        $crate::metadata::record_fields! {
+            $name = $tag { $($field,)* } later { $($($later,)*)? }
+        }
+    };
+}
+pub(crate) use record;
+
+/// Makes a struct that is declared elsewhere a record.
+macro_rules! record_fields {
+    ($name:ident = $tag:literal { $($field:ident,)* } later { $($later:ident,)* }) => {
         impl $crate::metadata::Record for $name {
             const TAG: u16 = $tag;
 
             fn put_fields(&self, out: &mut Vec<u8>) {
                 $($crate::metadata::Field::put(&self.$field, out);)*
-                $($($crate::metadata::Field::put(&self.$later, out);)*)?
+                $($crate::metadata::Field::put(&self.$later, out);)*
             }
 
             fn take_fields(input: &mut &[u8]) -> Option<Self> {
                 Some($name {
                     $($field: $crate::metadata::Field::take(input)?,)*
-                    $($($later: if input.is_empty() {
+                    $($later: if input.is_empty() {
                         Default::default()
                     } else {
                         $crate::metadata::Field::take(input)?
-                    },)*)?
+                    },)*
                 })
             }
         }
     };
 }
-pub(crate) use record;
+pub(crate) use record_fields;
 
 /// One framed record, not yet decoded.
 #[derive(Debug, Clone, Copy)]
@@ -168,16 +178,37 @@ impl RawRecord<'_> {
             got: self.payload.len() as u64,
         })
     }
+
+    /// Decodes the record into `slot` if it is an `R`; says whether it was.
+    pub(crate) fn put_into<R: Record>(&self, slot: &mut R) -> Result<bool> {
+        let is_one = self.tag == R::TAG;
+        if is_one {
+            *slot = self.decode()?;
+        }
+        Ok(is_one)
+    }
+
+    /// Appends the record to `list` if it is an `R` and `list` has fewer than
+    /// `limit`; says whether it did.
+    pub(crate) fn push_to<R: Record>(&self, list: &mut Vec<R>, limit: usize) -> Result<bool> {
+        let is_one = self.tag == R::TAG && list.len() < limit;
+        if is_one {
+            list.push(self.decode()?);
+        }
+        Ok(is_one)
+    }
 }
 
-/// Calls `f` with each record of `bytes`, which lie at `offset` in the file.
+/// Calls `take` with each record of `bytes`, which lie at `offset` in the file;
+/// counts in `skipped` those for which it returns false.
 ///
 /// # Errors
-/// A frame that is cut short or above the limits, or what `f` returns.
-pub(crate) fn for_each_record<'a>(
+/// A frame that is cut short or above the limits, or what `take` returns.
+pub(crate) fn read_records<'a>(
     bytes: &'a [u8],
     offset: u64,
-    mut f: impl FnMut(RawRecord<'a>) -> Result<()>,
+    skipped: &mut u64,
+    mut take: impl FnMut(RawRecord<'a>) -> Result<bool>,
 ) -> Result<()> {
     let mut cursor = Cursor::new(bytes, offset, "metadata records");
     let mut count = 0u64;
@@ -198,11 +229,12 @@ pub(crate) fn for_each_record<'a>(
             limits::MAX_RECORD_BYTES,
         )?;
         let payload = cursor.take(length)?;
-        f(RawRecord {
+        let record = RawRecord {
             tag,
             payload,
             offset,
-        })?;
+        };
+        *skipped += u64::from(!take(record)?);
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The Notes, OpenSpans and Close chunks: what the recorder says of itself.
 
 use crate::error::Result;
-use crate::limits;
-use crate::metadata::{Record, for_each_record, record};
-use crate::{CloseReason, EventId, LossCause, LossEntry, RingId, ThreadId, TraceId, WarningCode};
+use crate::metadata::{read_records, record, record_fields};
+use crate::stream::RecordChunks;
+use crate::{CloseReason, EventId, LossEntry, ThreadId, TraceId, WarningCode};
 
 record! {
     /// What recording itself cost in one interval.
@@ -47,22 +47,9 @@ record! {
     }
 }
 
-record! {
-    /// A loss that no Events chunk could carry.
-    pub struct LossNote = 3 {
-        /// The ring.
-        pub ring: RingId,
-        /// The thread.
-        pub thread: ThreadId,
-        /// Why.
-        pub cause: LossCause,
-        /// How many records.
-        pub count: u64,
-        /// Ticks of the first; 0 if not known.
-        pub from_ticks: u64,
-        /// Ticks of the last; 0 if not known.
-        pub to_ticks: u64,
-    }
+// A loss that no Events chunk could carry.
+record_fields! {
+    LossEntry = 3 { ring, thread, cause, count, from_ticks, to_ticks, } later {}
 }
 
 record! {
@@ -97,48 +84,6 @@ record! {
     }
 }
 
-impl From<LossNote> for LossEntry {
-    fn from(note: LossNote) -> Self {
-        let LossNote {
-            ring,
-            thread,
-            cause,
-            count,
-            from_ticks,
-            to_ticks,
-        } = note;
-        LossEntry {
-            ring,
-            thread,
-            cause,
-            count,
-            from_ticks,
-            to_ticks,
-        }
-    }
-}
-
-impl From<LossEntry> for LossNote {
-    fn from(entry: LossEntry) -> Self {
-        let LossEntry {
-            ring,
-            thread,
-            cause,
-            count,
-            from_ticks,
-            to_ticks,
-        } = entry;
-        LossNote {
-            ring,
-            thread,
-            cause,
-            count,
-            from_ticks,
-            to_ticks,
-        }
-    }
-}
-
 /// What Notes chunks hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Notes {
@@ -148,7 +93,8 @@ pub struct Notes {
     pub warnings: Vec<Warning>,
     /// Losses that no Events chunk could carry.
     pub losses: Vec<LossEntry>,
-    /// Records that were skipped on reading because their tags are unknown.
+    /// Records that were skipped on reading because their tags are unknown (or, of
+    /// open spans, beyond the limits): of Notes, OpenSpans and Close chunks.
     pub skipped_records: u64,
 }
 
@@ -158,49 +104,18 @@ impl Notes {
         self.self_costs.is_empty() && self.warnings.is_empty() && self.losses.is_empty()
     }
 
-    pub(crate) fn put_records(&self, out: &mut Vec<u8>) -> u32 {
-        self.self_costs.iter().for_each(|cost| cost.put_record(out));
-        self.warnings
-            .iter()
-            .for_each(|warning| warning.put_record(out));
-        self.losses
-            .iter()
-            .for_each(|loss| LossNote::from(*loss).put_record(out));
-        (self.self_costs.len() + self.warnings.len() + self.losses.len()) as u32
+    pub(crate) fn put_records(&self, out: &mut RecordChunks<'_>) {
+        self.self_costs.iter().for_each(|cost| out.put(cost));
+        self.warnings.iter().for_each(|warning| out.put(warning));
+        self.losses.iter().for_each(|loss| out.put(loss));
     }
 
     /// Adds the records of a body that lies at `offset` in the file.
     pub(crate) fn read_records(&mut self, body: &[u8], offset: u64) -> Result<()> {
-        for_each_record(body, offset, |record| {
-            match record.tag {
-                SelfCost::TAG => self.self_costs.push(record.decode()?),
-                Warning::TAG => self.warnings.push(record.decode()?),
-                LossNote::TAG => self.losses.push(record.decode::<LossNote>()?.into()),
-                _ => self.skipped_records += 1,
-            }
-            Ok(())
+        read_records(body, offset, &mut self.skipped_records, |record| {
+            Ok(record.push_to(&mut self.self_costs, usize::MAX)?
+                || record.push_to(&mut self.warnings, usize::MAX)?
+                || record.push_to(&mut self.losses, usize::MAX)?)
         })
     }
-}
-
-/// Reads the open spans of a body that lies at `offset` in the file.
-pub(crate) fn read_open_spans(spans: &mut Vec<OpenSpan>, body: &[u8], offset: u64) -> Result<()> {
-    for_each_record(body, offset, |record| {
-        if record.tag == OpenSpan::TAG && spans.len() < limits::MAX_RECORDS {
-            spans.push(record.decode()?);
-        }
-        Ok(())
-    })
-}
-
-/// Reads the Close record of a body that lies at `offset` in the file.
-pub(crate) fn read_close(body: &[u8], offset: u64) -> Result<Option<Close>> {
-    let mut close = None;
-    for_each_record(body, offset, |record| {
-        if record.tag == Close::TAG {
-            close = Some(record.decode()?);
-        }
-        Ok(())
-    })?;
-    Ok(close)
 }

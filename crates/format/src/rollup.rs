@@ -120,7 +120,7 @@ impl Coverage {
         self.first_chunk = self.first_chunk.min(head.chunk_seq);
         self.last_chunk = self.last_chunk.max(head.chunk_seq);
         self.digest = self.digest.wrapping_add(chunk_digest(head));
-        self.chunks += 1;
+        self.chunks = self.chunks.saturating_add(1);
         if head.record_count > 0 {
             let first = self.rows == 0;
             self.min_start = if first {
@@ -135,7 +135,7 @@ impl Coverage {
             };
             self.max_end = self.max_end.max(head.max_end);
         }
-        self.rows += u64::from(head.record_count);
+        self.rows = self.rows.saturating_add(head.record_count.into());
     }
 
     /// True if the chunk numbered `chunk_seq` lies in the range.

@@ -53,6 +53,7 @@ pub enum AnnotationValue<'a> {
 
 /// Records that were attempted and not kept, counted exactly.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
 pub struct LossEntry {
     /// The ring that had no room.
     pub ring: crate::RingId,

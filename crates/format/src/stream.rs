@@ -1,9 +1,13 @@
 //! The order of chunks in a file: numbers, rollups, the clean end.
 
-use crate::chunk::{ChunkBuilder, ChunkHead, ChunkKind, ColumnId, encoding};
+mod records;
+
+pub(crate) use records::RecordChunks;
+
+use crate::chunk::{ChunkHead, ChunkKind};
 use crate::metadata::Record;
 use crate::notes::{Close, Notes, OpenSpan};
-use crate::{Anchor, Anchors, ChunkEncoder, Rollup, SegmentId, Tables, encode_rollup};
+use crate::{Anchor, ChunkEncoder, Rollup, SegmentId, Tables, encode_rollup};
 
 /// A rollup is written when the Events chunks since the one before have at least
 /// this many times its bytes: rollups are at most 2 % of a file.
@@ -12,7 +16,8 @@ pub const ROLLUP_SHARE: u64 = 50;
 /// Turns what is recorded into chunks, and keeps the books: chunk numbers, the
 /// clock segment, the histograms, what the Close chunk says.
 ///
-/// Every method appends whole chunks to a buffer; when the bytes reach a file is
+/// Every method appends whole chunks to a buffer, of metadata as many as keep each
+/// one small; when the bytes reach a file is
 /// the caller's business. Chunks that never get there leave a gap in the numbers,
 /// and their histograms are in the next rollup all the same.
 #[derive(Debug, Default)]
@@ -82,41 +87,28 @@ impl ChunkStream {
 
     fn take_seq(&mut self) -> u64 {
         let seq = self.next_seq;
-        self.next_seq += 1;
+        self.next_seq = seq.wrapping_add(1);
         seq
     }
 
     /// Appends descriptors of events and threads; nothing if there are none.
     pub fn tables(&mut self, tables: &Tables, out: &mut Vec<u8>) {
-        if !tables.is_empty() {
-            self.metadata(ChunkKind::TABLES, out, |out| tables.put_records(out));
-        }
+        self.metadata(ChunkKind::TABLES, out, |out| tables.put_records(out));
     }
 
     /// Appends clock anchors; nothing if there are none.
     pub fn anchors(&mut self, anchors: &[Anchor], out: &mut Vec<u8>) {
-        if !anchors.is_empty() {
-            self.metadata(ChunkKind::ANCHORS, out, |out| {
-                Anchors::put_records(anchors, out)
-            });
-        }
+        self.records(ChunkKind::ANCHORS, anchors, out);
     }
 
     /// Appends notes; nothing if there are none.
     pub fn notes(&mut self, notes: &Notes, out: &mut Vec<u8>) {
-        if !notes.is_empty() {
-            self.metadata(ChunkKind::NOTES, out, |out| notes.put_records(out));
-        }
+        self.metadata(ChunkKind::NOTES, out, |out| notes.put_records(out));
     }
 
     /// Appends spans that have not ended; nothing if there are none.
     pub fn open_spans(&mut self, spans: &[OpenSpan], out: &mut Vec<u8>) {
-        for spans in spans.chunks(RECORDS_A_CHUNK) {
-            self.metadata(ChunkKind::OPEN_SPANS, out, |out| {
-                spans.iter().for_each(|span| span.put_record(out));
-                spans.len() as u32
-            });
-        }
+        self.records(ChunkKind::OPEN_SPANS, spans, out);
     }
 
     /// Appends the rows of `encoder` as an Events chunk, adds them to the
@@ -168,7 +160,7 @@ impl ChunkStream {
             return false;
         }
         if fits {
-            self.next_seq += 1;
+            self.take_seq();
             out.extend_from_slice(&self.scratch);
         }
         // A rollup above the limits is left out: readers scan the chunks instead.
@@ -183,7 +175,7 @@ impl ChunkStream {
     /// one. Anchors of the new segment should follow.
     pub fn begin_segment(&mut self, out: &mut Vec<u8>) -> SegmentId {
         self.rollup(out);
-        self.segment = SegmentId(self.segment.0 + 1);
+        self.segment = SegmentId(self.segment.0.wrapping_add(1));
         self.window.clear(self.segment);
         self.segment
     }
@@ -196,38 +188,34 @@ impl ChunkStream {
             rows: self.rows,
             ..close
         };
-        self.metadata(ChunkKind::CLOSE, out, |out| {
-            close.put_record(out);
-            1
+        self.records(ChunkKind::CLOSE, &[close], out);
+    }
+
+    fn records<R: Record>(&mut self, kind: ChunkKind, records: &[R], out: &mut Vec<u8>) {
+        self.metadata(kind, out, |out| {
+            records.iter().for_each(|record| out.put(record))
         });
     }
 
+    /// Appends the chunks of the records that `put` puts; none if it puts none.
     fn metadata(
         &mut self,
         kind: ChunkKind,
         out: &mut Vec<u8>,
-        records: impl FnOnce(&mut Vec<u8>) -> u32,
+        put: impl FnOnce(&mut RecordChunks<'_>),
     ) {
         self.scratch.clear();
-        let record_count = records(&mut self.scratch);
-        let head = ChunkHead {
+        let mut chunks = RecordChunks::new(
             kind,
-            record_count,
-            segment: self.segment,
-            chunk_seq: self.take_seq(),
-            ..ChunkHead::default()
-        };
-        let mut chunk = ChunkBuilder::begin(out, &head, 1);
-        chunk.end_head();
-        chunk.column(ColumnId::RECORDS, encoding::PLAIN, |out| {
-            out.extend_from_slice(&self.scratch)
-        });
-        chunk.finish();
+            self.segment,
+            &mut self.next_seq,
+            &mut self.scratch,
+            out,
+        );
+        put(&mut chunks);
+        chunks.finish();
     }
 }
-
-/// Open spans of one chunk.
-const RECORDS_A_CHUNK: usize = 65_536;
 
 /// Merges `window` into the last of `totals`, or appends it if that has another segment.
 fn merge_last(totals: &mut Vec<Rollup>, window: &Rollup) {

@@ -3,7 +3,8 @@
 
 use crate::error::Result;
 use crate::limits;
-use crate::metadata::{Record, cut, for_each_record, record};
+use crate::metadata::{cut, read_records, record};
+use crate::stream::RecordChunks;
 use crate::{EventId, EventKind, ThreadId};
 
 record! {
@@ -59,36 +60,26 @@ impl Tables {
         self.threads.iter().rev().find(|thread| thread.id == id)
     }
 
-    pub(crate) fn put_records(&self, out: &mut Vec<u8>) -> u32 {
+    pub(crate) fn put_records(&self, out: &mut RecordChunks<'_>) {
         for event in &self.events {
             let short = |text: &str| cut(text, limits::MAX_NAME_BYTES).to_owned();
-            EventDescriptor {
+            out.put(&EventDescriptor {
                 name: short(&event.name),
                 unit: short(&event.unit),
                 ..*event
-            }
-            .put_record(out);
+            });
         }
         for thread in &self.threads {
             let name = cut(&thread.name, limits::MAX_NAME_BYTES).to_owned();
-            ThreadDescriptor { name, ..*thread }.put_record(out);
+            out.put(&ThreadDescriptor { name, ..*thread });
         }
-        (self.events.len() + self.threads.len()) as u32
     }
 
     /// Adds the records of a body that lies at `offset` in the file.
     pub(crate) fn read_records(&mut self, body: &[u8], offset: u64) -> Result<()> {
-        for_each_record(body, offset, |record| {
-            match record.tag {
-                EventDescriptor::TAG if self.events.len() < limits::MAX_EVENTS => {
-                    self.events.push(record.decode()?)
-                }
-                ThreadDescriptor::TAG if self.threads.len() < limits::MAX_THREADS => {
-                    self.threads.push(record.decode()?);
-                }
-                _ => self.skipped_records += 1,
-            }
-            Ok(())
+        read_records(body, offset, &mut self.skipped_records, |record| {
+            Ok(record.push_to(&mut self.events, limits::MAX_EVENTS)?
+                || record.push_to(&mut self.threads, limits::MAX_THREADS)?)
         })
     }
 }

@@ -224,7 +224,10 @@ impl Drainer {
         }
         self.queue_tables();
         let mut chunks = Vec::new();
-        for block in self.owner.staged() {
+        // Ring by ring, each in its order: what follows what in a ring is one range of the chunk.
+        let mut blocks: Vec<_> = self.owner.staged().collect();
+        blocks.sort_by_key(|block| block.ring);
+        for block in blocks {
             let (ring, thread) = (block.ring, block.thread);
             let mut slots = Slots {
                 ring,

@@ -138,6 +138,9 @@ impl ChunkEncoder {
     /// # Errors
     /// [`ChunkFull`] if the chunk has its limit of ranges, or is encoded already.
     pub fn begin_run(&mut self, head: RunHead) -> Result<(), ChunkFull> {
+        if self.is_finished {
+            return Err(ChunkFull);
+        }
         self.end_run(0);
         let RunHead {
             ring,
@@ -165,9 +168,6 @@ impl ChunkEncoder {
                 0
             }
         };
-        if self.is_finished {
-            return Err(ChunkFull);
-        }
         self.run = Some(OpenRun { slots, rows });
         Ok(())
     }

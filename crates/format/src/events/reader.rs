@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::layout::{EventTables, Range, Series};
 use super::strings::split_strings;
-use crate::chunk::{ChunkHead, ChunkKind, ColumnId, Frame, encoding};
+use crate::chunk::{ChunkHead, ChunkKind, ColumnId, Frame};
 use crate::error::{FormatError, Result};
 use crate::packed::{BLOCK, PackedReader};
 use crate::{LossEntry, Row};
@@ -27,15 +27,7 @@ impl<'a> EventsChunk<'a> {
     /// A bad head, a chunk of another kind, or one cut short.
     pub fn parse(bytes: &'a [u8], offset: u64) -> Result<EventsChunk<'a>> {
         let frame = Frame::parse(bytes, offset)?;
-        if frame.head.kind != ChunkKind::EVENTS || !frame.head.is_known() {
-            let got = format!("{} version {}", frame.head.kind.name(), frame.head.version);
-            return Err(FormatError::malformed(
-                offset,
-                "the kind of a chunk",
-                "events",
-                got,
-            ));
-        }
+        frame.expect_kind(ChunkKind::EVENTS)?;
         let tables = EventTables::parse(&frame)?;
         let body = frame.body(bytes)?;
         Ok(EventsChunk {
@@ -87,42 +79,27 @@ impl<'a> EventsChunk<'a> {
             .try_for_each(|column| self.frame.check_column(self.body, column))
     }
 
-    /// The bytes of column `id`, checked, with their file offset; `None` if the chunk has no such column.
-    fn find_column(&self, id: ColumnId) -> Result<Option<(&'a [u8], u64)>> {
-        let Some(index) = self.frame.columns.iter().position(|column| column.id == id) else {
-            return Ok(None);
-        };
-        let column = &self.frame.columns[index];
-        if self.checked.get() & 1 << index == 0 {
+    /// The bytes of column `id`, checked once, with their file offset.
+    fn column(&self, id: ColumnId) -> Result<(&'a [u8], u64)> {
+        let (number, column) = self.frame.needed_column(id)?;
+        if self.checked.get() & 1 << number == 0 {
             self.frame.check_column(self.body, column)?;
-            self.checked.set(self.checked.get() | 1 << index);
+            self.checked.set(self.checked.get() | 1 << number);
         }
-        let wanted = if id == ColumnId::STRINGS {
-            encoding::PLAIN
-        } else {
-            encoding::PACKED
-        };
-        let offset = self.frame.column_offset(column);
-        if column.encoding != wanted {
-            return Err(FormatError::malformed(
-                offset,
-                "the encoding of a column",
-                wanted,
-                column.encoding,
-            ));
-        }
-        Ok(Some((self.frame.column_bytes(self.body, column), offset)))
+        Ok((
+            self.frame.column_bytes(self.body, column),
+            self.frame.column_offset(column),
+        ))
     }
 
-    fn column(&self, id: ColumnId) -> Result<(&'a [u8], u64)> {
-        self.find_column(id)?.ok_or_else(|| {
-            FormatError::malformed(
-                self.frame.offset,
-                "the columns of an Events chunk",
-                format!("column {}", id.0),
-                "none",
-            )
-        })
+    /// The `count` values of a packed column into `values` (cleared first).
+    fn unpack(&self, id: ColumnId, count: usize, values: &mut Vec<u64>) -> Result<()> {
+        values.clear();
+        values.reserve(count);
+        let (column, offset) = self.column(id)?;
+        let mut reader = PackedReader::new(column, offset);
+        reader.for_each_block(count, |block| values.extend_from_slice(block))?;
+        reader.expect_end()
     }
 
     /// Calls `f` with the values of series `index`, block by block, in row order.
@@ -220,12 +197,7 @@ impl<'a> EventsChunk<'a> {
     /// # Errors
     /// A damaged column.
     pub fn end_ticks(&self, ends: &mut Vec<u64>) -> Result<()> {
-        ends.clear();
-        ends.reserve(self.rows());
-        let (column, offset) = self.column(ColumnId::END)?;
-        let mut reader = PackedReader::new(column, offset);
-        reader.for_each_block(self.rows(), |block| ends.extend_from_slice(block))?;
-        reader.expect_end()?;
+        self.unpack(ColumnId::END, self.rows(), ends)?;
         let mut rest = ends.as_mut_slice();
         for range in &self.tables.ranges {
             // The tables' rows were checked to add up to the chunk's.
@@ -310,15 +282,11 @@ impl<'a> EventsChunk<'a> {
     /// # Errors
     /// A damaged column.
     pub fn trace_ids(&self, ids: &mut Vec<u64>) -> Result<()> {
-        ids.clear();
         if self.tables.traces == 0 {
+            ids.clear();
             return Ok(());
         }
-        ids.reserve(self.tables.traces);
-        let (column, offset) = self.column(ColumnId::TRACE_DICT)?;
-        let mut reader = PackedReader::new(column, offset);
-        reader.for_each_block(self.tables.traces, |block| ids.extend_from_slice(block))?;
-        reader.expect_end()
+        self.unpack(ColumnId::TRACE_DICT, self.tables.traces, ids)
     }
 
     /// Keys and texts of annotations, by index.

@@ -4,8 +4,9 @@ use super::resync::Searcher;
 use super::{ChunkEntry, Damage, Index, TornTail};
 use crate::chunk::{ChunkHead, ChunkKind, ColumnId, Frame};
 use crate::error::{FormatError, Result};
+use crate::metadata::read_records;
 use crate::rollup::coverage_of;
-use crate::{FileHeader, ReadAt, limits, notes};
+use crate::{FileHeader, ReadAt, limits};
 
 /// Builds the index of `source`.
 pub(super) fn walk(source: &(impl ReadAt + ?Sized)) -> Result<Index> {
@@ -118,28 +119,23 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         let chunk = self.searcher.bytes(position, head.chunk_len() as usize)?;
         let frame = Frame::parse(chunk, position)?;
         let body = frame.body(chunk)?;
-        let Some(column) = frame.column(ColumnId::RECORDS) else {
-            return Err(FormatError::malformed(
-                position,
-                "the columns of a metadata chunk",
-                "column 1",
-                "none",
-            ));
-        };
-        frame.check_column(body, column)?;
-        let (records, offset) = (
-            frame.column_bytes(body, column),
-            frame.column_offset(column),
-        );
+        let (records, offset) = frame.read_column(body, ColumnId::RECORDS)?;
         let index = &mut self.index;
         match head.kind {
             ChunkKind::TABLES => index.tables.read_records(records, offset),
             ChunkKind::ANCHORS => index.anchors.read_records(records, offset),
             ChunkKind::NOTES => index.notes.read_records(records, offset),
-            ChunkKind::OPEN_SPANS => notes::read_open_spans(&mut index.open_spans, records, offset),
+            ChunkKind::OPEN_SPANS => {
+                let skipped = &mut index.notes.skipped_records;
+                read_records(records, offset, skipped, |record| {
+                    record.push_to(&mut index.open_spans, limits::MAX_OPEN_SPANS)
+                })
+            }
             _ => {
-                index.close = notes::read_close(records, offset)?.or(index.close.take());
-                Ok(())
+                let skipped = &mut index.notes.skipped_records;
+                read_records(records, offset, skipped, |record| {
+                    record.put_into(index.close.get_or_insert_default())
+                })
             }
         }
     }

@@ -73,23 +73,24 @@ fn frames_are_bounded() {
     sample().put_record(&mut out);
     sample().put_record(&mut out);
     let mut seen = 0;
-    for_each_record(&out, 100, |record| {
+    let mut skipped = 0;
+    read_records(&out, 100, &mut skipped, |record| {
         seen += 1;
         assert_eq!(record.decode::<Sample>()?, sample());
-        Ok(())
+        Ok(seen == 2)
     })
     .unwrap();
-    assert_eq!(seen, 2);
+    assert_eq!((seen, skipped), (2, 1));
     for len in 1..out.len() {
         if len != out.len() / 2 {
             assert!(
-                for_each_record(&out[..len], 0, |_| Ok(())).is_err(),
+                read_records(&out[..len], 0, &mut 0, |_| Ok(true)).is_err(),
                 "{len}"
             );
         }
     }
     patch_length(&mut out, u32::MAX);
-    let error = for_each_record(&out, 100, |_| Ok(())).unwrap_err();
+    let error = read_records(&out, 100, &mut 0, |_| Ok(true)).unwrap_err();
     assert!(
         matches!(error, FormatError::Limit { offset: 100, .. }),
         "{error}"
@@ -98,6 +99,23 @@ fn frames_are_bounded() {
 
 fn patch_length(out: &mut [u8], length: u32) {
     crate::bytes::patch_u32(out, 2, length);
+}
+
+#[test]
+fn a_record_goes_where_its_tag_and_the_limit_say() {
+    let mut out = Vec::new();
+    sample().put_record(&mut out);
+    let mut list: Vec<Sample> = Vec::new();
+    let mut label = crate::Label::default();
+    read_records(&out, 0, &mut 0, |record| {
+        assert!(!record.push_to(&mut list, 0)?);
+        assert!(record.push_to(&mut list, 1)?);
+        assert!(!record.push_to(&mut list, 1)?);
+        assert!(!record.put_into(&mut label)?, "a label has another tag");
+        record.put_into(&mut list[0])
+    })
+    .unwrap();
+    assert_eq!(list, [sample()]);
 }
 
 /// The payload of `record` is what bincode 1.x makes of it, and comes back.
@@ -183,7 +201,7 @@ fn records_of_the_recorder_are_bincode_1() {
             ticks: number,
             message: text.into(),
         });
-        check(crate::LossNote {
+        check(crate::LossEntry {
             ring: crate::RingId(small),
             thread: crate::ThreadId(small),
             cause: crate::LossCause(small),

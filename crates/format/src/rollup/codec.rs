@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::sparse::{BinReader, SparseAggregate, SparseHistogram, SparseRollup};
 use super::{Aggregate, Coverage, Histogram, Rollup, SeriesKey};
 use crate::bytes::{Cursor, Put};
-use crate::chunk::{ChunkBuilder, ChunkHead, ChunkKind, Column, ColumnId, Frame, encoding};
+use crate::chunk::{ChunkBuilder, ChunkHead, ChunkKind, ColumnId, Frame, encoding};
 use crate::error::{FormatError, Result, within};
 use crate::limits;
 use crate::packed::{Modes, PackedReader, encode};
@@ -191,22 +191,6 @@ impl<'a> RollupChunk<'a> {
         Ok(())
     }
 
-    fn column(&self, id: ColumnId) -> Result<(&'a [u8], u64)> {
-        let column: &Column = self.frame.column(id).ok_or_else(|| {
-            FormatError::malformed(
-                self.frame.offset,
-                "the columns of a rollup",
-                format!("column {}", id.0),
-                "none",
-            )
-        })?;
-        self.frame.check_column(self.body, column)?;
-        Ok((
-            self.frame.column_bytes(self.body, column),
-            self.frame.column_offset(column),
-        ))
-    }
-
     /// Decodes everything into `sparse`, cleared first, without its empty bins:
     /// much faster where many rollups are added up. Every column's sum is checked.
     ///
@@ -222,9 +206,9 @@ impl<'a> RollupChunk<'a> {
     }
 
     fn fill_sparse(&self, sparse: &mut SparseRollup) -> Result<()> {
-        let (summaries, offset) = self.column(ColumnId::SUMMARIES)?;
-        let (indexes, index_offset) = self.column(ColumnId::BIN_INDEX)?;
-        let (counts, count_offset) = self.column(ColumnId::BIN_COUNT)?;
+        let (summaries, offset) = self.frame.read_column(self.body, ColumnId::SUMMARIES)?;
+        let (indexes, index_offset) = self.frame.read_column(self.body, ColumnId::BIN_INDEX)?;
+        let (counts, count_offset) = self.frame.read_column(self.body, ColumnId::BIN_COUNT)?;
         let series = within(
             offset,
             "the series of a rollup",
@@ -295,15 +279,7 @@ fn dense(histogram: &SparseHistogram, bins: &[(u32, u64)]) -> Histogram {
 /// The coverage in the head's table of a Rollup chunk.
 pub(crate) fn coverage_of(frame: &Frame<'_>) -> Result<Coverage> {
     let head = &frame.head;
-    if head.kind != ChunkKind::ROLLUP || !head.is_known() {
-        let got = format!("{} version {}", head.kind.name(), head.version);
-        return Err(FormatError::malformed(
-            frame.offset,
-            "the kind of a chunk",
-            "rollup",
-            got,
-        ));
-    }
+    frame.expect_kind(ChunkKind::ROLLUP)?;
     if frame.tables.len() < TABLE_BYTES {
         return Err(FormatError::malformed(
             frame.offset,

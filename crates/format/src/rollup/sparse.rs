@@ -90,8 +90,7 @@ impl SparseRollup {
         let aggregate = match tag.class() {
             TagClass::Span(_) | TagClass::Observation => {
                 let (sum, min, max) = (cursor.u128()?, cursor.u64()?, cursor.u64()?);
-                let what = "the bins of a histogram";
-                let len = within(offset, what, cursor.u32()?.into(), bins::COUNT)?;
+                let len = take_bins(&mut cursor, offset)?;
                 let first = self.bins.len();
                 let histogram = SparseHistogram {
                     count,
@@ -115,11 +114,27 @@ impl SparseRollup {
             }
             TagClass::Gauge => SparseAggregate::Gauge(take_gauge(&mut cursor, count)?),
             TagClass::Annotation | TagClass::Due | TagClass::Unknown => {
+                // Of a later version; whatever it is, its bins stand where bins do.
+                cursor.take(SUMMARY_NUMBERS_BYTES)?;
+                reader.skip(take_bins(&mut cursor, offset)?)?;
                 return Ok((SeriesKey { event, tag }, None));
             }
         };
         Ok((SeriesKey { event, tag }, Some(aggregate)))
     }
+}
+
+/// Bytes of sum, smallest and largest value, whatever they mean.
+const SUMMARY_NUMBERS_BYTES: usize = 32;
+
+/// How many bins of a summary are not empty.
+fn take_bins(cursor: &mut Cursor<'_>, offset: u64) -> Result<usize> {
+    within(
+        offset,
+        "the bins of a histogram",
+        cursor.u32()?.into(),
+        bins::COUNT,
+    )
 }
 
 fn take_gauge(cursor: &mut Cursor<'_>, count: u64) -> Result<GaugeSummary> {
@@ -156,6 +171,12 @@ impl<'a> BinReader<'a> {
             counts,
             budget: limits::MAX_ROLLUP_BINS,
         }
+    }
+
+    /// Passes over `len` bins of a series that is not understood.
+    fn skip(&mut self, len: usize) -> Result<()> {
+        self.indexes.for_each_block(len, |_| ())?;
+        self.counts.for_each_block(len, |_| ())
     }
 
     /// Appends the bins of the next histogram, and checks that they fit its summary.

@@ -44,8 +44,13 @@ pub(super) fn chunk(bytes: &mut [u8]) -> Option<usize> {
     let (head, body) = bytes[..head_len + body_len].split_at_mut(head_len);
     let columns = usize::from(get_u16(head, 64)).min((head_len - least) / COLUMN);
     head[64..66].copy_from_slice(&(columns as u16).to_le_bytes());
+    let mut free = 0;
     for column in 0..columns {
-        column_entry(&mut head[CHUNK_FIXED + column * COLUMN..][..COLUMN], body);
+        free = column_entry(
+            &mut head[CHUNK_FIXED + column * COLUMN..][..COLUMN],
+            body,
+            free,
+        );
     }
     if get_u16(head, 8) == EVENTS {
         let (end, tables) = (head_len - 4, CHUNK_FIXED + columns * COLUMN);
@@ -56,9 +61,10 @@ pub(super) fn chunk(bytes: &mut [u8]) -> Option<usize> {
     Some(head_len + body_len)
 }
 
-/// Brings a column back into the body, and its sum to what it should be.
-fn column_entry(entry: &mut [u8], body: &[u8]) {
-    let offset = (get_u32(entry, 4) as usize).min(body.len());
+/// Brings a column back into the body, behind the one before, which ends at `free`, and its sum to what it should be.
+/// Returns where it ends.
+fn column_entry(entry: &mut [u8], body: &[u8], free: usize) -> usize {
+    let offset = (get_u32(entry, 4) as usize).clamp(free, body.len());
     let len = (get_u32(entry, 8) as usize).min(body.len() - offset);
     put_u32(entry, 4, offset);
     put_u32(entry, 8, len);
@@ -67,6 +73,7 @@ fn column_entry(entry: &mut [u8], body: &[u8]) {
         12,
         crc32c::crc32c(&body[offset..offset + len]) as usize,
     );
+    offset + len
 }
 
 /// Makes the rows of all ranges and of the chunk those of all series, where the tables allow it.

@@ -44,17 +44,10 @@ impl Made {
         number as u32
     }
 
-    /// All rows, in the order in which a chunk has them: by ring and sequence number.
+    /// All rows, in the order in which they are pushed and a chunk has them.
     fn rows(&self) -> Vec<Row> {
-        let mut runs: Vec<_> = self
-            .runs
-            .iter()
-            .filter(|(_, rows)| !rows.is_empty())
-            .collect();
-        runs.sort_by_key(|(head, _)| (head.ring, head.first_seq));
-        runs.into_iter()
-            .flat_map(|(_, rows)| rows.iter().copied())
-            .collect()
+        let runs = self.runs.iter();
+        runs.flat_map(|(_, rows)| rows.iter().copied()).collect()
     }
 }
 

@@ -1,0 +1,10 @@
+//! The format from outside: what was written comes back, and no bytes do harm.
+
+mod annotations;
+mod damage;
+mod hostile;
+mod pread;
+mod rollups;
+mod round_trip;
+mod sample;
+mod stream;
