@@ -109,7 +109,8 @@ fn kill_and_count(envs: &[(&str, String)], kill_after: Option<Duration>) -> u64 
     let status = running.wait().expect("a child");
     assert_eq!(status.signal(), Some(libc::SIGKILL), "{status}");
 
-    let dead = salvage::salvage_dead(Some(&path.join("arena"))).expect("the arenas are listed");
+    let dead =
+        salvage::salvage_dead(Some(&path.join("arena")), None).expect("the arenas are listed");
     let [dead] = dead.as_slice() else {
         panic!("one arena: {dead:?}")
     };

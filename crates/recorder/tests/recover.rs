@@ -111,7 +111,7 @@ fn a_remainder_that_was_saved_before_is_found() {
         directory.path().join("x.bin"),
         directory.path().join("whole.bin"),
     );
-    let dead = salvage::salvage_dead(Some(&directory.path().join("arena"))).expect("saved");
+    let dead = salvage::salvage_dead(Some(&directory.path().join("arena")), None).expect("saved");
     assert_eq!(dead.len(), 1);
     assert!(remainder_path(&capture).exists());
     let recovered = recover(&capture, None, &out).expect("recovered");
@@ -133,7 +133,7 @@ fn what_cannot_be_opened_does_not_pass_for_a_remainder() {
     let usual = remainder_path(&capture);
     // A link to itself exists, and nobody can open it, not even root.
     std::os::unix::fs::symlink(&usual, &usual).expect("a link");
-    let dead = salvage::salvage_dead(Some(&arenas)).expect("saved");
+    let dead = salvage::salvage_dead(Some(&arenas), None).expect("saved");
     let [dead] = dead.as_slice() else {
         panic!("one arena: {dead:?}")
     };
@@ -152,7 +152,7 @@ fn what_cannot_be_opened_does_not_pass_for_a_remainder() {
         *remainder,
         directory.path().join(format!("x.{id}.salvaged.bin"))
     );
-    assert_eq!(saved.records, ALL - FLUSHED);
+    assert_eq!((saved.records, dead.remark()), (ALL - FLUSHED, None));
     assert!(usual.is_symlink(), "what has the name is left alone");
     assert_eq!(child::arenas_in(&arenas).len(), 0);
     let rest = Capture::open(remainder).values("number");
@@ -253,7 +253,9 @@ fn a_living_process_keeps_its_arena() {
     let error = recover(&capture, None, &directory.path().join("out.bin")).expect_err("in use");
     assert!(matches!(error, SalvageError::InUse { .. }), "{error}");
     assert_eq!(
-        salvage::salvage_dead(Some(&arenas)).expect("listed").len(),
+        salvage::salvage_dead(Some(&arenas), None)
+            .expect("listed")
+            .len(),
         0
     );
     // Looking did not let go of the lock: another process still sees it alive.
@@ -268,6 +270,6 @@ fn a_living_process_keeps_its_arena() {
 #[test]
 fn other_process() {
     let Some(arenas) = child::role() else { return };
-    let dead = salvage::salvage_dead(Some(Path::new(&arenas))).expect("listed");
+    let dead = salvage::salvage_dead(Some(Path::new(&arenas)), None).expect("listed");
     assert_eq!(dead.len(), 0, "{dead:?}");
 }

@@ -74,7 +74,7 @@ fn a_thousand_crashes_lose_nothing_and_leave_nothing() {
     }
     // One that just died, and one or two that a child was killed over while it saved them.
     assert!(most <= 4, "{most} arenas lay in shared memory");
-    let dead = salvage::salvage_dead(Some(&arenas)).expect("the last are saved");
+    let dead = salvage::salvage_dead(Some(&arenas), None).expect("the last are saved");
     assert!(dead.iter().all(|dead| dead.saved.is_ok()), "{dead:?}");
     assert_eq!(child::arenas_in(&arenas).len(), 0);
 

@@ -213,13 +213,13 @@ fn disk_stays_full(directory: &Path) {
     assert!(matches!(error, StopError::Unwritten { .. }), "{error}");
 
     // Not even the remainder has room: the arena stays.
-    let dead = salvage::salvage_dead(Some(&arena)).expect("the arenas are listed");
+    let dead = salvage::salvage_dead(Some(&arena), None).expect("the arenas are listed");
     let [failed] = dead.as_slice() else {
         panic!("one arena: {dead:?}")
     };
     assert!(failed.saved.is_err() && failed.arena.exists(), "{failed:?}");
     std::fs::remove_file(ballast).expect("room again");
-    let dead = salvage::salvage_dead(Some(&arena)).expect("the arenas are listed");
+    let dead = salvage::salvage_dead(Some(&arena), None).expect("the arenas are listed");
     let [saved] = dead.as_slice() else {
         panic!("one arena: {dead:?}")
     };
