@@ -7,6 +7,6 @@ mod info;
 mod output;
 mod recover;
 mod report;
-mod run;
+pub(crate) mod run;
 mod selection;
 mod terminal;
