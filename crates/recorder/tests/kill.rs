@@ -214,7 +214,7 @@ fn at_random_moments() {
 #[test]
 fn at_every_handoff() {
     for (place, handoff) in Handoff::ALL.iter().enumerate() {
-        for after in [0, 1, 2, 5, 11, 30].iter().cycle().take(child::repeats(6)) {
+        for after in [0, 1, 2, 5, 11, 30].iter().cycle().take(child::repeats(24)) {
             let envs = [
                 ("KILL_AT", place.to_string()),
                 ("KILL_AFTER", after.to_string()),
