@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use perf_arena::{About, Owner};
 use perf_format::{
@@ -178,16 +178,13 @@ fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, StartError> {
         Source::Tsc | Source::Cntvct => ClockSource::TSC,
         _ => ClockSource::MONOTONIC,
     };
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     let label = |(key, value): &(String, String)| Label {
         key: key.clone(),
         value: value.clone(),
     };
     Ok(FileHeader {
         capture_id,
-        start_unix_ns: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+        start_unix_ns: machine::unix_ns(),
         origin: Origin {
             host: machine::host_name(),
             pid: std::process::id(),

@@ -13,6 +13,7 @@
 //! An arena is taken for hostile input: whatever its bytes are, reading it ends, and what does not hold together is told.
 
 mod known;
+mod new_file;
 mod recover;
 mod remainder;
 mod startup;

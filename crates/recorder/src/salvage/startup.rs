@@ -1,10 +1,9 @@
 //! What a starting recorder does with the arenas of dead processes.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use perf_arena::reader::Reader;
 use perf_arena::{About, DeadArena, Directory, Liveness};
@@ -12,7 +11,8 @@ use perf_format::{CaptureId, FileHeader, Index};
 
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
-use super::{SalvageError, io_error, remainder_path};
+use super::{SalvageError, io_error, new_file, remainder_path};
+use crate::machine;
 
 /// How long an arena stays that cannot be saved because its capture's directory is gone and there is no other place, or
 /// because it cannot be read. Counted from when the arena last grew, at the latest when its process died.
@@ -237,41 +237,21 @@ fn write(
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
-    let failed = |action| io_error(action, &temporary);
     // One that is left over is of an attempt that died: whoever has the arena is alone here.
     let _ = fs::remove_file(&temporary);
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(&temporary);
-    let mut out = BufWriter::with_capacity(1 << 20, file.map_err(failed("create"))?);
-    let written = (|| {
+    let saved = new_file::write(&temporary, |out| {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         out.write_all(&bytes)?;
-        let mut remainder = Remainder::new(&mut out, known);
+        let mut remainder = Remainder::new(out, known);
         remainder.write_arena(reader)?;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let (_, saved) = remainder.close(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))?;
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_directory_of(path)?;
+        let (_, saved) = remainder.close(machine::unix_ns())?;
         Ok(saved)
-    })();
-    if written.is_err() {
+    })?;
+    let named = fs::rename(&temporary, path).and_then(|()| new_file::sync_directory_of(path));
+    if named.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written.map_err(failed("write"))
-}
-
-/// Makes a new name survive a crash of the host.
-pub(super) fn sync_directory_of(path: &Path) -> std::io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+    named.map_err(io_error("rename", &temporary))?;
+    Ok(saved)
 }
