@@ -91,10 +91,10 @@ fn killed(after: Duration) -> Killed {
         .expect("a directory for arenas");
     let mut child = spawn(&folder.path(""), "dead");
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let first = lines.by_ref().map_while(Result::ok);
-    let first = first
-        .skip_while(|line| !line.starts_with("recorded"))
-        .next();
+    let first = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find(|line| line.starts_with("recorded"));
     assert!(first.is_some(), "the child ended by itself");
     let reader = thread::spawn(move || {
         let mut recorded = [0; THREADS as usize];
