@@ -35,6 +35,11 @@ impl Folder {
         Folder(tempfile::tempdir().expect("a temporary folder can be made"))
     }
 
+    /// A folder in memory, where arenas can be.
+    pub(crate) fn in_memory() -> Folder {
+        Folder(tempfile::tempdir_in("/dev/shm").expect("a folder in /dev/shm"))
+    }
+
     /// A folder with one file.
     pub(crate) fn with(name: &str, content: &[u8]) -> Folder {
         let folder = Folder::new();

@@ -23,8 +23,8 @@ pub(crate) struct Inner {
     pub(crate) allocator: Mutex<Allocator>,
     /// Set before the memory is given back; nobody gets a ring any more.
     closed: AtomicBool,
-    /// The rings when the arena was closed, each with its head. What its thread records later reaches nobody.
-    pub(crate) closed_at: OnceLock<Box<[(&'static RingHead, u64)]>>,
+    /// Each ring's head as it was found when the arena was closed. What its thread records later reaches nobody.
+    pub(crate) closed_at: OnceLock<Box<[u64]>>,
     /// The process that made it. In another, the child of a fork, it is nobody's.
     pid: u32,
     /// Descriptor of the file, for the child of a fork to close; −1 = none.
@@ -127,21 +127,23 @@ impl Arena {
             })
     }
 
-    /// Takes a ring back from a thread, as [`Producer::detach`], and counts what the thread recorded after the arena was
-    /// closed, before it noticed. An annotation counts as its slots then.
+    /// Takes a ring back from a thread, as [`Producer::detach`], and counts the record that the thread was in the midst
+    /// of when the arena was closed. A thread that went on recording for longer has each slot of its earlier late
+    /// records counted.
     pub fn detach(&self, producer: &Producer) {
-        let (ring, head) = producer.position();
-        let is_ours = producer.is_in(&self.0.space);
-        producer.detach();
-        let closed_at = self.0.closed_at.get().filter(|_| is_ours);
-        let Some((ring, seen)) = closed_at.and_then(|rings| rings.get(ring as usize)) else {
+        if !producer.is_in(&self.0.space) || self.0.pid != std::process::id() {
+            producer.detach();
             return;
-        };
-        // The counters began at 0 again with the pages that took the arena's place.
-        let lost = loss::read_all(&ring.loss);
-        let lost = lost.iter().filter(|loss| loss.cause.is_loss());
-        let lost: u64 = lost.map(|loss| loss.total).sum();
-        loss::count_process_loss(LossCause::AfterShutdown, head.wrapping_sub(*seen) + lost);
+        }
+        // Under the lock, so either before the arena is closed, which then finds all, or after it, when it is known what
+        // it found.
+        let allocator = self.0.lock();
+        let closed_at = self.0.closed_at.get();
+        let seen = closed_at.and_then(|heads| heads.get(producer.ring_index() as usize));
+        let late = seen.map_or(0, |seen| producer.records_since(*seen));
+        producer.detach();
+        drop(allocator);
+        loss::count_process_loss(LossCause::AfterShutdown, late);
     }
 
     fn open_ring(&self, name: &str) -> Result<u32, AttachError> {
@@ -267,9 +269,8 @@ impl Arena {
 
     /// Counts records that a thread without a ring lost, last at `ticks`.
     pub fn count_loss(&self, cause: LossCause, count: u64, ticks: u64) {
-        if !self.0.closed.load(StdOrdering::Relaxed) {
-            self.0.space.header().loss[usize::from(cause.code())].add(count, ticks);
-        } else {
+        let cell = &self.0.space.header().loss[usize::from(cause.code())];
+        if self.0.closed.load(StdOrdering::Relaxed) || !cell.add(count, ticks) {
             // Whatever it was lost for: nobody writes this arena's losses down any more.
             loss::count_process_loss(LossCause::AfterShutdown, count);
         }

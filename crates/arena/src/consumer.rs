@@ -3,10 +3,13 @@
 use core::ptr::NonNull;
 
 use crate::loss::{self, IN_BAND, Loss, LossCause};
-use crate::record::Record;
+use crate::record::{Record, tag};
 use crate::ring::{MODE_OVERWRITE, RING_CLOSING, RingHead, Words};
 use crate::space::Space;
 use crate::sync::{Ordering, fence};
+
+/// Slots that are looked at at a time when records are only counted: more than the longest record has.
+const COUNT_SLOTS: usize = 1024;
 
 /// Consecutive slots of one ring that were copied out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -167,6 +170,27 @@ impl Consumer {
         }
     }
 
+    /// Reads on to what is the head now, and gives nothing back: counts the records there, losses and padding apart, and
+    /// returns them with the sequence number up to which it has looked.
+    pub(crate) fn count_rest(&mut self) -> (u64, u64) {
+        let head = self.write_index();
+        let mut copied = vec![Record::default(); COUNT_SLOTS];
+        let mut records = 0;
+        while head.wrapping_sub(self.next).cast_signed() > 0 {
+            let batch = self.copy_into(&mut copied);
+            if batch.slots == 0 {
+                break;
+            }
+            let mut at = 0;
+            while at < batch.slots {
+                let record = &copied[at];
+                records += u64::from(!matches!(record.tag(), tag::LOSS | tag::PAD));
+                at += 1 + record.payload_slots() as usize;
+            }
+        }
+        (records, self.next)
+    }
+
     /// Whether the thread has left the ring for good; what it published before is still to be drained.
     pub fn is_closing(&self) -> bool {
         self.ring()
@@ -249,7 +273,7 @@ impl Consumer {
         let lost = self.oldest_kept(ring).wrapping_sub(self.next).cast_signed();
         if lost > 0 {
             self.next = self.oldest_kept(ring);
-            ring.loss[usize::from(LossCause::Overwritten.code())].add(lost.cast_unsigned(), 0);
+            count_overwritten(ring, lost.cast_unsigned());
         }
     }
 
@@ -266,12 +290,17 @@ impl Consumer {
         };
         let torn = torn.min(batch.slots);
         out.copy_within(torn..batch.slots, 0);
-        ring.loss[usize::from(LossCause::Overwritten.code())].add(torn as u64, 0);
+        count_overwritten(ring, torn as u64);
         Batch {
             first_seq: batch.first_seq.wrapping_add(torn as u64),
             slots: batch.slots - torn,
         }
     }
+}
+
+fn count_overwritten(ring: &RingHead, slots: u64) {
+    // Not sealed yet: whoever closes the arena is who reads here.
+    let _ = ring.loss[usize::from(LossCause::Overwritten.code())].add(slots, 0);
 }
 
 /// The earlier of two sequence numbers.

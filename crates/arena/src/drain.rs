@@ -110,7 +110,7 @@ impl Owner {
         }
     }
 
-    fn meet_new_rings(&mut self) {
+    pub(crate) fn meet_new_rings(&mut self) {
         let inner = self.arena.0;
         let opened = std::mem::take(&mut inner.lock().opened);
         for index in opened {

@@ -97,7 +97,16 @@ pub(crate) const IN_BAND: [LossCause; 3] = [
     LossCause::TooLarge,
 ];
 
-/// One cause's counters in shared memory, 32 bytes: total, reported, from ticks, to ticks.
+/// In a cell's total: the arena is closed, and what is added to the cell from here on reaches nobody.
+const SEALED: u64 = 1 << 63;
+
+/// The count in a cell's total, whether it is sealed or not.
+pub(crate) const fn count_of(total: u64) -> u64 {
+    total & !SEALED
+}
+
+/// One cause's counters in shared memory, 32 bytes: total, reported, from ticks, to ticks. The highest bit of the total
+/// says that the arena was being closed.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct LossCell {
@@ -118,15 +127,32 @@ impl LossCell {
         }
     }
 
-    /// Counts `count` lost records that would have carried the time `ticks`.
+    /// Counts `count` lost records that would have carried the time `ticks`. False if the cell is sealed: whoever sealed
+    /// it does not know of them.
     ///
     /// The counters are added to atomically since a signal handler may do so in the midst of it.
-    pub(crate) fn add(&self, count: u64, ticks: u64) {
+    #[must_use]
+    pub(crate) fn add(&self, count: u64, ticks: u64) -> bool {
         let before = self.total.fetch_add(count, Ordering::Relaxed);
+        if before != count_of(before) {
+            return false;
+        }
         if before == self.reported.load(Ordering::Relaxed) {
             self.from_ticks.store(ticks, Ordering::Relaxed);
         }
         self.to_ticks.store(ticks, Ordering::Relaxed);
+        true
+    }
+
+    /// Closes the cell and returns all that was counted before: each [`add`](Self::add) is either in this count, or was
+    /// told that it is not. 0 the second time.
+    pub(crate) fn seal(&self) -> u64 {
+        let before = self.total.fetch_or(SEALED, Ordering::Relaxed);
+        if before == count_of(before) {
+            before
+        } else {
+            0
+        }
     }
 
     pub(crate) fn report(&self, count: u64) {
@@ -136,7 +162,7 @@ impl LossCell {
     pub(crate) fn read(&self, cause: LossCause) -> Loss {
         Loss {
             cause,
-            total: self.total.load(Ordering::Relaxed),
+            total: count_of(self.total.load(Ordering::Relaxed)),
             reported: self.reported.load(Ordering::Relaxed),
             from_ticks: self.from_ticks.load(Ordering::Relaxed),
             to_ticks: self.to_ticks.load(Ordering::Relaxed),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering as StdOrdering;
 
 use crate::alloc::{Memory, bytes_of};
-use crate::arena::Arena;
+use crate::arena::{Arena, Inner};
 use crate::backing::Backing;
 use crate::consumer::Consumer;
 use crate::error::{CreateError, Warning};
@@ -221,10 +221,21 @@ impl Owner {
 
     /// Closes the arena and removes its file. Nothing in it is needed any more.
     ///
+    /// What threads publish or lose from here on is counted for the process, as is what the rings still hold.
+    ///
     /// # Errors
     /// The file could not be removed. The arena is closed all the same.
-    pub fn close(mut self) -> io::Result<()> {
-        self.shut(true)
+    pub fn close(self) -> io::Result<()> {
+        self.close_telling(|_| u64::MAX)
+    }
+
+    /// As [`close`](Self::close), and counts for the process also what was lost beyond what the capture tells of: `told`
+    /// says how much that is for each cause. No loss is counted twice or not at all, whenever threads have it.
+    ///
+    /// # Errors
+    /// As [`close`](Self::close).
+    pub fn close_telling(mut self, told: impl Fn(LossCause) -> u64) -> io::Result<()> {
+        self.shut(Some(&told))
     }
 
     /// Lets others find the file, now that all is in place.
@@ -241,38 +252,76 @@ impl Owner {
         Ok(())
     }
 
-    fn shut(&mut self, remove: bool) -> io::Result<()> {
+    /// Closes the arena; with `told`, of what is lost, also removes its file.
+    fn shut(&mut self, told: Option<&dyn Fn(LossCause) -> u64>) -> io::Result<()> {
         let inner = self.arena.0;
+        if inner.closed_at.get().is_some() {
+            // The second time: the memory is gone.
+            return Ok(());
+        }
+        // Nobody gets a ring from here on, so those that are met now are all.
+        inner.shut();
+        self.meet_new_rings();
         let mut allocator = inner.lock();
-        // None are there the second time: the memory is gone.
         let rings = (0..allocator.rings()).filter_map(|index| inner.space.ring(index));
-        let rings = rings.map(|ring| (ring, head_at_close(ring, remove)));
-        let _ = inner.closed_at.set(rings.collect());
+        let rings: Vec<&'static RingHead> = rings.collect();
+        let heads = rings.iter().map(|ring| ring.head.load(Ordering::Acquire));
+        let mut heads: Box<[u64]> = heads.collect();
+        let in_use = |ring: &&&RingHead| ring.state.load(Ordering::Relaxed) != RING_FREE;
+        let in_use: Vec<&RingHead> = rings.iter().filter(in_use).copied().collect();
+        if let Some(told) = told {
+            self.count_rest(&mut heads);
+            let late = |(cause, count): (LossCause, u64)| count.saturating_sub(told(cause));
+            let mut lost = seal(inner, &in_use);
+            for (cause, count) in &mut lost {
+                *count += self.gone[usize::from(cause.code())];
+            }
+            count_late(lost.into_iter().map(late).sum());
+        }
+        let _ = inner.closed_at.set(heads);
         inner.let_go();
+        // Again, on the pages that took the place of the arena's: some threads may have met those already.
+        count_late(seal(inner, &in_use).iter().map(|(_, count)| count).sum());
         // Before the file is closed: afterwards its number may be that of some other file of the program, which the child
         // of a later fork must not close.
         inner.descriptor.store(-1, StdOrdering::Relaxed);
         match allocator.close() {
-            Backing::File(file) if remove => file.remove(),
+            Backing::File(file) if told.is_some() => file.remove(),
             _ => Ok(()),
         }
     }
+
+    /// Counts what the rings still hold: it was recorded too late to be drained. `heads` gets how far each was looked at.
+    fn count_rest(&mut self, heads: &mut [u64]) {
+        for ring in &mut self.rings {
+            let (records, end) = ring.consumer.count_rest();
+            count_late(records);
+            if let Some(head) = heads.get_mut(ring.consumer.ring_index() as usize) {
+                *head = end;
+            }
+        }
+    }
+}
+
+fn count_late(count: u64) {
+    loss::count_process_loss(LossCause::AfterShutdown, count);
+}
+
+/// What these rings, and threads without one, have lost until now, by cause; what they lose from here on they are told to
+/// count themselves.
+fn seal(inner: &Inner, rings: &[&RingHead]) -> Vec<(LossCause, u64)> {
+    let causes = LossCause::ALL.into_iter().filter(|cause| cause.is_loss());
+    let sum = |cause: LossCause| {
+        let code = usize::from(cause.code());
+        let of_rings: u64 = rings.iter().map(|ring| ring.loss[code].seal()).sum();
+        of_rings + inner.space.header().loss[code].seal()
+    };
+    causes.map(|cause| (cause, sum(cause))).collect()
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
         // After `close` there is nothing left to shut. Without it the file stays, and losing its lock says that it is dead.
-        let _ = self.shut(false);
+        let _ = self.shut(None);
     }
-}
-
-/// Where a ring's head is now. If the file goes, what the ring still holds was recorded too late to be drained, and is
-/// counted.
-fn head_at_close(ring: &RingHead, remove: bool) -> u64 {
-    let head = ring.head.load(Ordering::Acquire);
-    if remove && ring.state.load(Ordering::Relaxed) != RING_FREE {
-        let late = head.wrapping_sub(ring.tail.load(Ordering::Relaxed));
-        loss::count_process_loss(LossCause::AfterShutdown, late);
-    }
-    head
 }

@@ -59,7 +59,7 @@ pub const THREAD_NAME_BYTES: usize = 64;
 /// | 128 | 8 | head: sequence number after the last published slot |
 /// | 136 | 8 | overwrite mode: slots before this number may be in the making |
 /// | 256 | 8 | tail: sequence number of the first slot not yet drained |
-/// | 384 | 256 | losses by cause code: 8 × {total, reported, from ticks, to ticks} |
+/// | 384 | 256 | losses by cause code: 8 × {total, reported, from ticks, to ticks}; the highest bit of a total: the arena was being closed |
 /// | 640 | 128 | reserved, 0 |
 #[repr(C, align(128))]
 #[derive(Debug)]

@@ -64,7 +64,12 @@ mod mapped {
             if end > entry.committed_bytes() {
                 return None;
             }
-            let offset = usize::try_from(entry.offset()).ok()? + index as usize * size_of::<T>();
+            let start = usize::try_from(entry.offset()).ok()?;
+            if start == 0 {
+                // The arena was closed since the line above: the header's page is zero now, and no section begins there.
+                return None;
+            }
+            let offset = start + index as usize * size_of::<T>();
             // The header is written by this process alone, but a wrong offset must not become a wild reference.
             if offset.checked_add(size_of::<T>())? > self.bytes
                 || !offset.is_multiple_of(align_of::<T>())

@@ -173,9 +173,12 @@ impl Owner {
     }
 
     /// A ring of the recorder with this serial number, if that is still open.
-    fn producer_of<'a>(&'a mut self, local: &'a Local, serial: u32) -> Option<&'a Producer> {
+    fn producer_of<'a>(&'a mut self, local: &'a Local, serial: u32) -> Found<'a> {
         if local.serial.get() == serial {
-            return self.active.as_ref()?.is_open().then(|| local.producer());
+            return match &self.active {
+                Some(active) if active.is_open() => Found::Ring(local.producer()),
+                _ => Found::Stopped,
+            };
         }
         let place = self
             .parked
@@ -185,18 +188,33 @@ impl Owner {
             Some(place) => place,
             None => {
                 // A future that another thread began, or a scope of another thread.
-                let handle = registry::listener(serial)?;
+                let Some(handle) = registry::listener(serial) else {
+                    return Found::Stopped;
+                };
                 let producer = Producer::detached();
                 if !self.attach(&handle, &producer) {
-                    return None;
+                    return Found::Lost;
                 }
                 self.parked.push(Parked { handle, producer });
                 self.parked.len() - 1
             }
         };
         let parked = &self.parked[place];
-        parked.handle.is_open().then_some(&parked.producer)
+        if parked.handle.is_open() {
+            Found::Ring(&parked.producer)
+        } else {
+            Found::Stopped
+        }
     }
+}
+
+/// What became of the search for a ring.
+enum Found<'a> {
+    Ring(&'a Producer),
+    /// There is none left, and the record is counted as lost for that.
+    Lost,
+    /// The recorder has stopped.
+    Stopped,
 }
 
 impl Parked {
@@ -238,12 +256,17 @@ pub(crate) fn end_elsewhere(span: &OpenSpan, end: Ticks, outcome: Outcome) {
             return;
         }
         let ended = with(|owner| {
-            let producer = owner.producer_of(local, span.who.serial())?;
-            // What has no room is counted by the ring.
-            let _ = producer.end(span.slot, span.record(end, outcome));
-            Some(())
+            match owner.producer_of(local, span.who.serial()) {
+                Found::Ring(producer) => {
+                    // What has no room is counted by the ring.
+                    let _ = producer.end(span.slot, span.record(end, outcome));
+                }
+                Found::Lost => Producer::abandon(span.slot),
+                Found::Stopped => return false,
+            }
+            true
         });
-        if ended.flatten().is_none() {
+        if ended != Some(true) {
             Producer::abandon(span.slot);
             match registry::listener(span.who.serial()) {
                 Some(handle) => handle.backend().lost(LossCause::AfterShutdown, 1, end),

@@ -163,6 +163,23 @@ fn a_future_may_outlive_its_recorder() {
 }
 
 #[test]
+fn an_end_on_a_thread_without_a_ring_is_lost_once() {
+    let recording = Recording::new();
+    let mut work = Box::pin(measured(WORK, yield_once()));
+    scope(recording.handle(), || {
+        assert!(poll_once(work.as_mut()).is_pending())
+    });
+    recording.refuse_rings(true);
+    let before = perf_probe::losses();
+    std::thread::scope(|threads| {
+        threads.spawn(|| block_on(work));
+    });
+    assert_eq!(recording.outcomes(), []);
+    assert_eq!(recording.lost(), 1);
+    assert_eq!(perf_probe::losses().nested, before.nested);
+}
+
+#[test]
 fn an_unmeasured_beginning_stays_unmeasured() {
     let recording = Recording::new();
     let mut work = Box::pin(measured(WORK, yield_once()));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use perf_arena::{Owner, RECORD_BYTES};
 use perf_format::{Anchor, ChunkEncoder, ChunkStream, LossCause, limits};
@@ -161,12 +161,9 @@ impl Drainer {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         Moment {
             since_start: self.start.elapsed(),
-            unix_ns: i64::try_from(unix.as_nanos()).unwrap_or(i64::MAX),
+            unix_ns: machine::unix_ns(),
         }
     }
 

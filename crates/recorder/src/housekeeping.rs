@@ -217,14 +217,18 @@ impl Drainer {
     fn losses_untold(&mut self) -> Vec<LossEntry> {
         let mut entries = Vec::new();
         for ring in self.owner.rings() {
-            entries.extend(
-                ring.losses
-                    .iter()
-                    .filter_map(|loss| loss::pending_entry(ring.ring, ring.thread, loss)),
-            );
-        }
-        for entry in &entries {
-            self.lost.add(entry.cause, entry.count);
+            for loss in &ring.losses {
+                let pending = loss::pending_entry(ring.ring, ring.thread, loss);
+                let Some(mut entry) = pending else { continue };
+                // The record that tells of it may be drained already, and its thread not yet have noted that it told.
+                let told = self.lost.by(entry.cause);
+                let untold = self.owner.lost(loss.cause).saturating_sub(told);
+                entry.count = entry.count.min(untold);
+                if entry.count > 0 {
+                    self.lost.add(entry.cause, entry.count);
+                    entries.push(entry);
+                }
+            }
         }
         entries
     }

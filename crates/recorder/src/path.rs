@@ -22,7 +22,7 @@ const CAPTURE_MODE: u32 = 0o640;
 /// # Errors
 /// The file exists (it is never overwritten), or it or its directory cannot be created.
 pub(crate) fn create(asked: &Path) -> Result<(File, PathBuf), StartError> {
-    if asked.as_os_str().as_bytes().ends_with(b"/") || asked.is_dir() {
+    if is_directory(asked) {
         fs::create_dir_all(asked).map_err(|source| StartError::Directory {
             path: asked.into(),
             source,
@@ -41,9 +41,24 @@ pub(crate) fn create(asked: &Path) -> Result<(File, PathBuf), StartError> {
     }
 }
 
+fn is_directory(asked: &Path) -> bool {
+    asked.as_os_str().as_bytes().ends_with(b"/") || asked.is_dir()
+}
+
+/// The directory that the capture will be in, made if [`create`] would make it. `None` if there is none.
+pub(crate) fn directory_of(asked: &Path) -> Option<PathBuf> {
+    let directory = if is_directory(asked) {
+        fs::create_dir_all(asked).ok()?;
+        asked.to_owned()
+    } else {
+        absolute(asked).parent()?.to_owned()
+    };
+    Some(absolute(&directory))
+}
+
 /// The path for the child of a fork: a directory stays, a file gets the child's process id before its extension.
 pub(crate) fn for_child(asked: &Path) -> PathBuf {
-    if asked.as_os_str().as_bytes().ends_with(b"/") || asked.is_dir() {
+    if is_directory(asked) {
         return asked.to_owned();
     }
     let mut name = asked.file_stem().unwrap_or_default().to_owned();

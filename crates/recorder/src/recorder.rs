@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use perf_arena::{LossCause, RECORD_BYTES};
+use perf_arena::RECORD_BYTES;
 use perf_format::{Rollup, Warning};
 use perf_probe::{Handle, InstallGuard};
 
@@ -46,7 +46,9 @@ struct Running {
 pub struct Stopped {
     /// The capture's file, if it went into one.
     pub capture: Option<PathBuf>,
-    /// Records in the capture. With [`lost`](Self::lost) these are all that were attempted while it ran.
+    /// Records in the capture. With [`lost`](Self::lost), and with what [`perf_probe::losses`] counts from the stop on,
+    /// these are all that were attempted, each in one of them only. The record that a thread was in the midst of at the
+    /// stop is counted there when the thread next records, or ends.
     pub records: u64,
     /// Records that were lost, by cause.
     pub lost: Lost,
@@ -249,14 +251,10 @@ impl Recorder {
             open_spans: drainer.open_spans,
             warnings: drainer.warnings.kept().to_vec(),
         };
-        // Threads in the midst of a record may have lost something since the end was written.
-        for cause in LossCause::ALL.into_iter().filter(|cause| cause.is_loss()) {
-            let told = drainer.lost.by(loss::cause_of(cause));
-            let late = drainer.owner.lost(cause).saturating_sub(told);
-            perf_arena::count_process_loss(LossCause::AfterShutdown, late);
-        }
-        // A file that cannot be removed is found dead and empty by the next recorder.
-        let _ = drainer.owner.close();
+        // Threads in the midst of a record may have lost something since the end was written: that is counted for the
+        // process. A file that cannot be removed is found dead and empty by the next recorder.
+        let told = |cause| drainer.lost.by(loss::cause_of(cause));
+        let _ = drainer.owner.close_telling(told);
         stopped
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use perf_arena::{About, Owner};
 use perf_format::{
@@ -21,7 +21,7 @@ use crate::live::{Engine, Shared, Threads, start_syncer, start_writer};
 use crate::outlet::{Outlet, SinkOutlet, SpoolOutlet};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
-use crate::salvage::{self, SalvageError};
+use crate::salvage::{self, Dead};
 use crate::sink::Sink;
 use crate::storage::Storage;
 use crate::writer::{SyncPolicy, Writer};
@@ -45,11 +45,7 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
         settings,
     } = builder;
     let first = (settings.read_anchor)();
-    let unsaved = if settings.salvage {
-        unsaved(settings.arena.directory.as_deref())
-    } else {
-        Vec::new()
-    };
+    let remarks = salvaged(&settings, &destination);
     let opened = open(destination)?;
     let made = begin(&settings, opened.path.as_deref(), &first);
     let started = made.and_then(|begun| {
@@ -59,7 +55,7 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
             opened.sink,
             opened.path.clone(),
             begun,
-            &unsaved,
+            &remarks,
         )
     });
     if started.is_err()
@@ -71,24 +67,18 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
     started
 }
 
-/// Saves what dead processes left; returns, in words, what could not be saved and stays where it is.
-fn unsaved(arenas: Option<&Path>) -> Vec<String> {
-    let why = |error: SalvageError| {
-        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-        format!("{error}{}", source.unwrap_or_default())
+/// Saves what dead processes left; returns, in words, what could not be saved or went to an unusual place.
+fn salvaged(settings: &Settings, destination: &Destination) -> Vec<String> {
+    if !settings.salvage {
+        return Vec::new();
+    }
+    let elsewhere = match destination {
+        Destination::Path(asked) => path::directory_of(asked),
+        _ => None,
     };
-    match salvage::salvage_dead(arenas) {
-        Ok(dead) => dead
-            .into_iter()
-            .filter_map(|dead| {
-                let why = why(dead.saved.err()?);
-                Some(format!(
-                    "{} of a dead process stays unsaved: {why}",
-                    dead.arena.display()
-                ))
-            })
-            .collect(),
-        Err(error) => vec![why(error)],
+    match salvage::salvage_dead(settings.arena.directory.as_deref(), elsewhere.as_deref()) {
+        Ok(dead) => dead.iter().filter_map(Dead::remark).collect(),
+        Err(error) => vec![error.in_full()],
     }
 }
 
@@ -188,16 +178,13 @@ fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, StartError> {
         Source::Tsc | Source::Cntvct => ClockSource::TSC,
         _ => ClockSource::MONOTONIC,
     };
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     let label = |(key, value): &(String, String)| Label {
         key: key.clone(),
         value: value.clone(),
     };
     Ok(FileHeader {
         capture_id,
-        start_unix_ns: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+        start_unix_ns: machine::unix_ns(),
         origin: Origin {
             host: machine::host_name(),
             pid: std::process::id(),
@@ -236,7 +223,7 @@ fn run(
     sink: Option<Box<dyn Sink + Send>>,
     path: Option<PathBuf>,
     mut begun: Begun,
-    unsaved: &[String],
+    remarks: &[String],
 ) -> Result<Recorder, StartError> {
     let handle = begun.handle.clone();
     let progress = Arc::clone(&begun.progress);
@@ -258,7 +245,7 @@ fn run(
         (None, None) => return Err(StartError::NoDestination),
     };
     let mut drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
-    for message in unsaved {
+    for message in remarks {
         drainer
             .warnings
             .add(WarningCode::SALVAGE, 0, message.clone());

@@ -8,7 +8,9 @@ use perf_format::{SelfCost, Warning};
 use crate::live::Engine;
 use crate::loss::{self, Lost};
 
-/// A recorder at one moment.
+/// A recorder at one moment: whether it runs, how full each thread's ring is and how far it has got, what was lost, at
+/// which rate it samples, and what it costs. Asking takes the drainer's lock for some microseconds, and no recording
+/// thread waits for that.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Status {
@@ -56,7 +58,8 @@ pub struct RingUse {
     pub capacity_slots: u64,
     /// Slots that are recorded and not yet drained.
     pub used_slots: u64,
-    /// Number of the next slot: how many the thread has recorded.
+    /// Number of the next slot: how many slots the thread has filled. A record is one, a text or a long key takes more, and
+    /// so does a notice of what was lost before.
     pub write_index: u64,
     /// Records that the thread has lost.
     pub lost: u64,

@@ -2,35 +2,24 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::Capture;
+use common::{Capture, clocks};
 use perf_format::{Anchor, SegmentId, WarningCode};
-use perf_probe::{clock, events, record_histogram};
+use perf_probe::{events, record_histogram};
 use perf_recorder::Recorder;
 
 events! {
     NUMBER: observation("") = "number";
 }
 
-/// The machine's clocks; from the fourth reading on a second has gone by that the ticks do not show.
+/// From the fourth reading on a second has gone by that the ticks do not show.
 fn jumping() -> Anchor {
     static READ: AtomicU64 = AtomicU64::new(0);
-    let read = clock::anchor();
-    let jump_ns = if READ.fetch_add(1, Ordering::Relaxed) < 4 {
-        0
-    } else {
-        1_000_000_000
-    };
-    Anchor {
-        ticks: read.ticks.0,
-        monotonic_raw_ns: (read.monotonic_raw_ns + jump_ns).cast_signed(),
-        realtime_ns: (read.realtime_ns + jump_ns).cast_signed(),
-        uncertainty_ns: read.uncertainty_ns,
-        segment: SegmentId(0),
-    }
+    let has_jumped = READ.fetch_add(1, Ordering::Relaxed) >= 4;
+    clocks::read_after(Duration::from_secs(u64::from(has_jumped)))
 }
 
 #[test]
@@ -75,20 +64,13 @@ fn a_jump_begins_a_segment_and_no_chunk_or_rollup_crosses_it() {
     capture.assert_rollups_equal_scan();
 }
 
-/// The machine's clocks; at the reading after `BROKEN_NS` is set a second has gone by that the ticks do not show.
-fn breaking_at_the_end() -> Anchor {
-    let read = clock::anchor();
-    let jump_ns = BROKEN_NS.load(Ordering::Relaxed);
-    Anchor {
-        ticks: read.ticks.0,
-        monotonic_raw_ns: (read.monotonic_raw_ns + jump_ns).cast_signed(),
-        realtime_ns: (read.realtime_ns + jump_ns).cast_signed(),
-        uncertainty_ns: read.uncertainty_ns,
-        segment: SegmentId(0),
-    }
-}
+static IS_BROKEN: AtomicBool = AtomicBool::new(false);
 
-static BROKEN_NS: AtomicU64 = AtomicU64::new(0);
+/// Once it is broken a second has gone by that the ticks do not show.
+fn breaking_at_the_end() -> Anchor {
+    let is_broken = IS_BROKEN.load(Ordering::Relaxed);
+    clocks::read_after(Duration::from_secs(u64::from(is_broken)))
+}
 
 #[test]
 fn a_break_at_the_very_end_records_nothing_twice() {
@@ -101,7 +83,7 @@ fn a_break_at_the_very_end_records_nothing_twice() {
     let recorder = recorder.start().expect("the recorder starts");
     thread::sleep(Duration::from_millis(150));
     recorder.scope(|| (0..10).for_each(|number| record_histogram(NUMBER, number)));
-    BROKEN_NS.store(1_000_000_000, Ordering::Relaxed);
+    IS_BROKEN.store(true, Ordering::Relaxed);
     let stopped = recorder.stop().expect("a clean end");
     assert_eq!((stopped.records, stopped.lost.total()), (10, 0));
     assert_eq!(Capture::open(&path).records(), 10);

@@ -19,7 +19,7 @@ fn run(role: &str) -> tempfile::TempDir {
     let directory = child::memory_dir();
     child::private_dir(directory.path(), "arena");
     let path = directory.path().display().to_string();
-    let status = child::spawn("child_main", role, &[("DIRECTORY", &path)])
+    let status = child::spawn("child_main", role, &[("DIRECTORY", path)])
         .wait()
         .expect("a child");
     assert!(status.success(), "{role}: {status}");

@@ -3,13 +3,13 @@
 mod common;
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use common::acknowledged::Acknowledged;
 use common::{Capture, child};
 use perf_format::Tag;
 use perf_probe::{TraceId, events, measure, record_histogram, trace};
@@ -22,29 +22,6 @@ events! {
 
 const THREADS: u64 = 3;
 
-/// A page that the child shares with its parent: how many numbers each thread has recorded.
-struct Acknowledged(memmap2::MmapRaw);
-
-impl Acknowledged {
-    fn open(path: &Path) -> Self {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .expect("a file");
-        file.set_len(4096).expect("a page");
-        Self(memmap2::MmapRaw::map_raw(&file).expect("a mapping"))
-    }
-
-    fn of(&self, thread: u64) -> &AtomicU64 {
-        assert!(thread < THREADS);
-        // SAFETY: the mapping is a page long and page aligned, and is only ever used as atomics.
-        unsafe { &*self.0.as_mut_ptr().cast::<AtomicU64>().add(thread as usize) }
-    }
-}
-
 /// The child: records numbers, acknowledges each, and dies.
 #[test]
 fn child_main() {
@@ -52,7 +29,7 @@ fn child_main() {
         return;
     };
     let directory = Path::new(&directory);
-    let acknowledged = Acknowledged::open(&directory.join("acknowledged"));
+    let acknowledged = Acknowledged::open(directory, THREADS);
     let mut builder = Recorder::builder()
         .capture(directory.join("x.bin"))
         .arena_directory(directory.join("arena"))
@@ -107,18 +84,16 @@ fn die_at(handoff: Handoff) {
     if place == wanted("KILL_AT")
         && Some(SEEN.fetch_add(1, Ordering::Relaxed)) == wanted("KILL_AFTER")
     {
-        // SAFETY: no precondition.
-        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
-        thread::sleep(Duration::from_secs(60));
+        child::die();
     }
 }
 
 /// Lets a child die, saves what it left, and compares.
-fn kill_and_count(envs: &[(&str, &str)], kill_after: Option<Duration>) -> u64 {
+fn kill_and_count(envs: &[(&str, String)], kill_after: Option<Duration>) -> u64 {
     let directory = child::memory_dir();
     let path = directory.path();
     child::private_dir(path, "arena");
-    let acknowledged = Acknowledged::open(&path.join("acknowledged"));
+    let acknowledged = Acknowledged::open(path, THREADS);
     let mut running = child::spawn("child_main", &path.display().to_string(), envs);
     if let Some(after) = kill_after {
         while acknowledged.of(0).load(Ordering::Acquire) == 0 {
@@ -134,7 +109,8 @@ fn kill_and_count(envs: &[(&str, &str)], kill_after: Option<Duration>) -> u64 {
     let status = running.wait().expect("a child");
     assert_eq!(status.signal(), Some(libc::SIGKILL), "{status}");
 
-    let dead = salvage::salvage_dead(Some(&path.join("arena"))).expect("the arenas are listed");
+    let dead =
+        salvage::salvage_dead(Some(&path.join("arena")), None).expect("the arenas are listed");
     let [dead] = dead.as_slice() else {
         panic!("one arena: {dead:?}")
     };
@@ -238,15 +214,11 @@ fn at_random_moments() {
 #[test]
 fn at_every_handoff() {
     for (place, handoff) in Handoff::ALL.iter().enumerate() {
-        for after in [0, 1, 2, 5, 11, 30].iter().cycle().take(child::repeats(6)) {
+        for after in [0, 1, 2, 5, 11, 30].iter().cycle().take(child::repeats(24)) {
             let envs = [
                 ("KILL_AT", place.to_string()),
                 ("KILL_AFTER", after.to_string()),
             ];
-            let envs: Vec<(&str, &str)> = envs
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))
-                .collect();
             println!("{handoff:?} for the {after}th time");
             kill_and_count(&envs, None);
         }

@@ -39,8 +39,7 @@ fn child_main() {
         }
     }
     (FLUSHED..ALL).for_each(|number| record_histogram(NUMBER, number));
-    // SAFETY: no precondition.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    child::die();
 }
 
 /// A directory with a capture that was killed, and its arena.
@@ -56,11 +55,7 @@ fn killed() -> tempfile::TempDir {
 }
 
 fn arena_of(directory: &Path) -> Option<std::path::PathBuf> {
-    std::fs::read_dir(directory.join("arena"))
-        .expect("the arenas")
-        .flatten()
-        .map(|entry| entry.path())
-        .next()
+    child::arenas_in(&directory.join("arena")).pop()
 }
 
 #[test]
@@ -116,7 +111,7 @@ fn a_remainder_that_was_saved_before_is_found() {
         directory.path().join("x.bin"),
         directory.path().join("whole.bin"),
     );
-    let dead = salvage::salvage_dead(Some(&directory.path().join("arena"))).expect("saved");
+    let dead = salvage::salvage_dead(Some(&directory.path().join("arena")), None).expect("saved");
     assert_eq!(dead.len(), 1);
     assert!(remainder_path(&capture).exists());
     let recovered = recover(&capture, None, &out).expect("recovered");
@@ -126,6 +121,50 @@ fn a_remainder_that_was_saved_before_is_found() {
     assert_eq!(whole.values("number"), (0..ALL).collect::<Vec<u64>>());
     assert_eq!(whole.index.open_spans.len(), 1);
     whole.assert_each_slot_once();
+}
+
+#[test]
+fn what_cannot_be_opened_does_not_pass_for_a_remainder() {
+    let directory = killed();
+    let (capture, arenas) = (
+        directory.path().join("x.bin"),
+        directory.path().join("arena"),
+    );
+    let usual = remainder_path(&capture);
+    // A link to itself exists, and nobody can open it, not even root.
+    std::os::unix::fs::symlink(&usual, &usual).expect("a link");
+    let dead = salvage::salvage_dead(Some(&arenas), None).expect("saved");
+    let [dead] = dead.as_slice() else {
+        panic!("one arena: {dead:?}")
+    };
+    let (remainder, saved) = dead
+        .saved
+        .as_ref()
+        .expect("saved")
+        .as_ref()
+        .expect("something");
+    let id = Capture::open(&capture)
+        .index
+        .header
+        .expect("a header")
+        .capture_id;
+    assert_eq!(
+        *remainder,
+        directory.path().join(format!("x.{id}.salvaged.bin"))
+    );
+    assert_eq!((saved.records, dead.remark()), (ALL - FLUSHED, None));
+    assert!(usual.is_symlink(), "what has the name is left alone");
+    assert_eq!(child::arenas_in(&arenas).len(), 0);
+    let rest = Capture::open(remainder).values("number");
+    assert_eq!(rest, (FLUSHED..ALL).collect::<Vec<u64>>());
+    // Both together are the capture.
+    let out = directory.path().join("whole.bin");
+    let recovered = recover(&capture, None, &out).expect("recovered");
+    assert_eq!(recovered.files, [capture, remainder.clone()]);
+    assert_eq!(
+        Capture::open(&out).values("number"),
+        (0..ALL).collect::<Vec<u64>>()
+    );
 }
 
 #[test]
@@ -214,7 +253,9 @@ fn a_living_process_keeps_its_arena() {
     let error = recover(&capture, None, &directory.path().join("out.bin")).expect_err("in use");
     assert!(matches!(error, SalvageError::InUse { .. }), "{error}");
     assert_eq!(
-        salvage::salvage_dead(Some(&arenas)).expect("listed").len(),
+        salvage::salvage_dead(Some(&arenas), None)
+            .expect("listed")
+            .len(),
         0
     );
     // Looking did not let go of the lock: another process still sees it alive.
@@ -229,6 +270,6 @@ fn a_living_process_keeps_its_arena() {
 #[test]
 fn other_process() {
     let Some(arenas) = child::role() else { return };
-    let dead = salvage::salvage_dead(Some(Path::new(&arenas))).expect("listed");
+    let dead = salvage::salvage_dead(Some(Path::new(&arenas)), None).expect("listed");
     assert_eq!(dead.len(), 0, "{dead:?}");
 }

@@ -4,12 +4,12 @@
 mod common;
 
 use std::collections::HashSet;
-use std::fs::OpenOptions;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use common::acknowledged::Acknowledged;
 use common::{Capture, child};
 use perf_probe::{events, record_histogram};
 use perf_recorder::{Recorder, salvage};
@@ -22,28 +22,6 @@ const RESTARTS: u64 = 1_000;
 /// Numbers that a child records before it dies.
 const NUMBERS: u64 = 300;
 
-struct Acknowledged(memmap2::MmapRaw);
-
-impl Acknowledged {
-    fn open(path: &Path) -> Self {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .expect("a file");
-        file.set_len(RESTARTS * 8).expect("a word for each child");
-        Self(memmap2::MmapRaw::map_raw(&file).expect("a mapping"))
-    }
-
-    fn of(&self, child: u64) -> &AtomicU64 {
-        assert!(child < RESTARTS);
-        // SAFETY: in bounds and aligned; the mapping is only ever used as atomics.
-        unsafe { &*self.0.as_mut_ptr().cast::<AtomicU64>().add(child as usize) }
-    }
-}
-
 #[test]
 fn child_main() {
     let Some(directory) = child::role() else {
@@ -54,13 +32,13 @@ fn child_main() {
         .expect("a number")
         .parse()
         .expect("a number");
-    let acknowledged = Acknowledged::open(&directory.join("acknowledged"));
+    let acknowledged = Acknowledged::open(directory, RESTARTS);
     // Some die early, perhaps while they save what the one before them left.
     if number % 4 == 3 {
         let when = Duration::from_micros(number * 7_919 % 9_000);
         thread::spawn(move || {
             thread::sleep(when);
-            die();
+            child::die();
         });
     }
     let _recorder = Recorder::builder()
@@ -76,25 +54,7 @@ fn child_main() {
             thread::sleep(Duration::from_micros(number % 5 * 400));
         }
     }
-    die();
-}
-
-/// Arenas that are ready. Files of recorders that were killed while they made theirs are gone after a minute.
-fn arenas_in(directory: &Path) -> usize {
-    let entries = std::fs::read_dir(directory).expect("the arenas").flatten();
-    entries
-        .filter(|entry| {
-            entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "arena")
-        })
-        .count()
-}
-
-fn die() {
-    // SAFETY: no precondition.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    child::die();
 }
 
 #[test]
@@ -102,25 +62,21 @@ fn a_thousand_crashes_lose_nothing_and_leave_nothing() {
     let directory = child::memory_dir();
     let path = directory.path();
     let arenas = child::private_dir(path, "arena");
-    let acknowledged = Acknowledged::open(&path.join("acknowledged"));
+    let acknowledged = Acknowledged::open(path, RESTARTS);
     let mut most = 0;
     for number in 0..RESTARTS {
         let envs = [("NUMBER", number.to_string())];
-        let envs: Vec<(&str, &str)> = envs
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
         let status = child::spawn("child_main", &path.display().to_string(), &envs)
             .wait()
             .expect("a child");
         assert!(!status.success(), "child {number} ended by itself");
-        most = most.max(arenas_in(&arenas));
+        most = most.max(child::arenas_in(&arenas).len());
     }
     // One that just died, and one or two that a child was killed over while it saved them.
     assert!(most <= 4, "{most} arenas lay in shared memory");
-    let dead = salvage::salvage_dead(Some(&arenas)).expect("the last are saved");
+    let dead = salvage::salvage_dead(Some(&arenas), None).expect("the last are saved");
     assert!(dead.iter().all(|dead| dead.saved.is_ok()), "{dead:?}");
-    assert_eq!(arenas_in(&arenas), 0);
+    assert_eq!(child::arenas_in(&arenas).len(), 0);
 
     let mut seen = HashSet::new();
     for capture in child::captures_in(&path.join("captures")) {

@@ -312,3 +312,37 @@ fn the_status_and_the_live_histograms_tell_what_is_going_on() {
         "dropping a recorder stops it"
     );
 }
+
+#[test]
+fn the_status_of_a_full_ring_tells_its_use_and_its_losses() {
+    const BURST: u64 = 100_000;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let recorder = Recorder::builder()
+        .capture(dir.path().join("x.bin"))
+        .ring_bytes(16 << 10)
+        .max_ring_bytes(16 << 10)
+        .scoped();
+    let recorder = recorder.start().expect("the recorder starts");
+    recorder.scope(|| {
+        let mut attempted = 0;
+        // A ring of 512 slots is full long before the drainer comes, unless this thread is stopped at every turn.
+        while recorder.status().lost.total() == 0 {
+            assert!(attempted < 1_000 * BURST, "the ring was never full");
+            (0..BURST).for_each(|value| record_histogram(SIZE, value));
+            attempted += BURST;
+        }
+        recorder.flush().expect("flushed");
+        let status = recorder.status();
+        assert!(status.running && !status.enabled, "it is not installed");
+        assert_eq!(status.records + status.lost.total(), attempted);
+        let [ring] = status.rings.as_slice() else {
+            panic!("one ring: {:?}", status.rings)
+        };
+        assert_eq!((ring.capacity_slots, ring.used_slots), (512, 0));
+        assert_eq!(ring.lost, status.lost.total());
+        assert!(ring.write_index >= status.records, "{ring:?}");
+    });
+    let last = recorder.status().lost;
+    let stopped = recorder.stop().expect("a clean end");
+    assert_eq!(stopped.lost, last);
+}

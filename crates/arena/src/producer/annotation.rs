@@ -56,6 +56,8 @@ impl Producer {
             let words = payload_words(key.as_bytes(), text.as_bytes(), index * RECORD_BYTES);
             self.write(head.wrapping_add(1 + index as u64), words);
         }
+        // As if the payload came first: they are published together, and so it adjoins what made room for them.
+        self.note_extras(head, payload as u64);
         self.publish(head, slots);
         Ok(())
     }

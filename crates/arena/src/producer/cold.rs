@@ -46,6 +46,8 @@ impl Producer {
         self.blocks.set(0);
         self.block_index.set(0);
         self.untracked_left.set(0);
+        self.extras.set(0);
+        self.extras_end.set(head);
         if let Some(first) = ring.block.load(Ordering::Relaxed).checked_sub(1)
             && let Some(block) = space.block(first)
         {
@@ -81,9 +83,27 @@ impl Producer {
             .is_some_and(|own| core::ptr::eq(own, space))
     }
 
-    /// Its ring's index, and the sequence number of its next slot.
-    pub(crate) fn position(&self) -> (u32, u64) {
-        (self.ring.get(), self.head.get())
+    pub(crate) fn ring_index(&self) -> u32 {
+        self.ring.get()
+    }
+
+    /// Records among the slots from `seq` on, if they are of one record and of what was written to make room for it. Of
+    /// several records, the slots of all but the last are counted.
+    pub(crate) fn records_since(&self, seq: u64) -> u64 {
+        let slots = self.head.get().wrapping_sub(seq);
+        let since = self.extras_end.get().wrapping_sub(seq).cast_signed();
+        slots - self.extras.get().min(since.max(0).cast_unsigned())
+    }
+
+    /// Notes that `slots` slots from `from` on are not records of their own.
+    pub(super) fn note_extras(&self, from: u64, slots: u64) {
+        let before = if self.extras_end.get() == from {
+            self.extras.get()
+        } else {
+            0
+        };
+        self.extras.set(before.wrapping_add(slots));
+        self.extras_end.set(from.wrapping_add(slots));
     }
 
     /// Becomes detached without touching the arena: for the child of a fork.
@@ -94,12 +114,15 @@ impl Producer {
         self.busy.set(false);
     }
 
-    /// Counts a record that this thread lost for a reason of the caller's. False when detached: nothing was counted.
+    /// Counts a record that this thread lost for a reason of the caller's. False when detached, or when the arena is being
+    /// closed: nothing was counted.
     pub fn count_loss(&self, cause: LossCause, count: u64, ticks: u64) -> bool {
         let Some(ring) = self.ring_head() else {
             return false;
         };
-        ring.loss[usize::from(cause.code())].add(count, ticks);
+        if !ring.loss[usize::from(cause.code())].add(count, ticks) {
+            return false;
+        }
         if cause.is_loss() {
             // The next push takes the slow path, which writes the loss into the stream first.
             self.limit.set(self.head.get());
@@ -161,6 +184,7 @@ impl Producer {
     fn write_loss(&self, ring: &RingHead, loss: &loss::Loss) {
         let head = self.head.get();
         self.write(head, loss.record().0);
+        self.note_extras(head, 1);
         self.advance(head.wrapping_add(1));
         ring.loss[usize::from(loss.cause.code())].report(loss.pending());
     }
@@ -268,6 +292,7 @@ impl Producer {
             if left > 0 && left <= quarter {
                 let pad = word3(0, tag::PAD, left as u32 - 1);
                 self.write(head, [0, 0, 0, pad]);
+                self.note_extras(head, left);
                 self.advance(reserved);
             }
             ring.reserved

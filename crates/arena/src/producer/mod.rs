@@ -52,6 +52,9 @@ pub struct Producer {
     block_index: Cell<u32>,
     /// So many begins are untracked without a look, after a look found no free slot.
     untracked_left: Cell<u32>,
+    /// The last run of slots that are not records of their own (losses, padding, payloads): its length and its end.
+    extras: Cell<u64>,
+    extras_end: Cell<u64>,
 }
 
 impl Producer {
@@ -76,6 +79,8 @@ impl Producer {
                 blocks: Cell::new(0),
                 block_index: Cell::new(0),
                 untracked_left: Cell::new(0),
+                extras: Cell::new(0),
+                extras_end: Cell::new(0),
             }
         }
     }

@@ -27,7 +27,7 @@ use crate::About;
 use crate::layout::{
     Header, MAGIC, MAX_META_BYTES, PAGE_BYTES, SECTIONS, Section, SectionEntry, VERSION,
 };
-use crate::loss::{LOSS_CAUSES, Loss, LossCause, LossCell};
+use crate::loss::{self, LOSS_CAUSES, Loss, LossCause, LossCell};
 use source::{Fields, Source};
 
 /// Why an arena cannot be read at all.
@@ -267,7 +267,7 @@ fn losses(fields: Fields<'_>, at: usize) -> Vec<Loss> {
             let at = at + code * size_of::<LossCell>();
             let loss = Loss {
                 cause: LossCause::from_code(code as u8)?,
-                total: fields.u64(at),
+                total: loss::count_of(fields.u64(at)),
                 reported: fields.u64(at + 8),
                 from_ticks: fields.u64(at + 16),
                 to_ticks: fields.u64(at + 24),

@@ -5,11 +5,15 @@
 //!
 //! - A starting recorder saves what dead processes of its user have left, each in a file of its own beside the dead
 //!   capture, `<stem>.salvaged.bin`, and then removes the arena: [`salvage_dead`].
+//!   If the directory of the dead capture is gone, the remainder goes to the directory of its own capture, under a name
+//!   with the dead capture's id, and a warning says so. What cannot be saved at all stays for a week
+//!   ([`UNSAVED_KEPT`]), each start warns of it, and the last warning says that it was removed.
 //! - [`recover`] makes one file of a damaged or unfinished capture, of such a remainder, and of an arena.
 //!
 //! An arena is taken for hostile input: whatever its bytes are, reading it ends, and what does not hold together is told.
 
 mod known;
+mod new_file;
 mod recover;
 mod remainder;
 mod startup;
@@ -23,7 +27,7 @@ use perf_format::FormatError;
 
 pub use recover::{Recovered, recover};
 pub use remainder::Saved;
-pub use startup::{Dead, salvage_dead};
+pub use startup::{Dead, UNSAVED_KEPT, salvage_dead};
 
 /// Why something could not be saved. The arena is then still there, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +85,14 @@ pub enum SalvageError {
         /// The capture.
         capture: PathBuf,
     },
+}
+
+impl SalvageError {
+    /// With what the system or the reader said, in one line.
+    pub(crate) fn in_full(&self) -> String {
+        let source = std::error::Error::source(self).map(|source| format!(": {source}"));
+        format!("{self}{}", source.unwrap_or_default())
+    }
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SalvageError {

@@ -1,10 +1,8 @@
 //! One file out of all that is left of a capture.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use perf_arena::reader::Reader;
 use perf_arena::{DeadArena, Directory};
@@ -12,8 +10,9 @@ use perf_format::{CaptureId, ChunkKind, FileHeader, Index, ReadAt};
 
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
-use super::startup::{is_of, sync_directory_of};
-use super::{SalvageError, io_error, remainder_path};
+use super::startup::is_of;
+use super::{SalvageError, io_error, new_file, remainder_path};
+use crate::machine;
 
 /// What a recovery found and wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +73,7 @@ pub fn recover(
     recovered.arena = claimed.as_ref().map(|arena| arena.path().to_owned());
     recovered.files = files_of(capture, header.capture_id);
 
-    let written = write(out, |file| {
+    let written = new_file::write(out, |file| {
         let mut sink = Counted {
             inner: file,
             bytes: 0,
@@ -90,10 +89,7 @@ pub fn recover(
         if let Some(reader) = &mut reader {
             remainder.write_arena(reader)?;
         }
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let (_, saved) = remainder.close(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))?;
+        let (_, saved) = remainder.close(machine::unix_ns())?;
         recovered.saved = saved;
         recovered.bytes = sink.bytes;
         Ok(())
@@ -217,28 +213,6 @@ fn copy_intact(
     );
     known.add_metadata(index);
     Ok(())
-}
-
-/// Creates `path` and has `fill` write it; brings it to the disk. A file that could not be finished is removed.
-fn write(
-    path: &Path,
-    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<(), SalvageError> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(path);
-    let mut out = BufWriter::with_capacity(1 << 20, file.map_err(io_error("create", path))?);
-    let filled = fill(&mut out).and_then(|()| {
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        sync_directory_of(path)
-    });
-    if filled.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    filled.map_err(io_error("write", path))
 }
 
 /// Counts what is written.

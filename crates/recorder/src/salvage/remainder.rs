@@ -185,23 +185,16 @@ impl<'k, W: Write> Remainder<'k, W> {
         let Tables {
             events, threads, ..
         } = &self.known.tables;
-        for events in events.chunks(DESCRIPTORS_A_CHUNK) {
-            self.stream.tables(
-                &Tables {
-                    events: events.to_vec(),
-                    ..Tables::default()
-                },
-                &mut self.buffer,
-            );
-        }
-        for threads in threads.chunks(DESCRIPTORS_A_CHUNK) {
-            self.stream.tables(
-                &Tables {
-                    threads: threads.to_vec(),
-                    ..Tables::default()
-                },
-                &mut self.buffer,
-            );
+        let of_events = events.chunks(DESCRIPTORS_A_CHUNK).map(|events| Tables {
+            events: events.to_vec(),
+            ..Tables::default()
+        });
+        let of_threads = threads.chunks(DESCRIPTORS_A_CHUNK).map(|threads| Tables {
+            threads: threads.to_vec(),
+            ..Tables::default()
+        });
+        for tables in of_events.chain(of_threads) {
+            self.stream.tables(&tables, &mut self.buffer);
         }
         self.flush()
     }

@@ -1,10 +1,9 @@
 //! What a starting recorder does with the arenas of dead processes.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use perf_arena::reader::Reader;
 use perf_arena::{About, DeadArena, Directory, Liveness};
@@ -12,7 +11,12 @@ use perf_format::{CaptureId, FileHeader, Index};
 
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
-use super::{SalvageError, io_error, remainder_path};
+use super::{SalvageError, io_error, new_file, remainder_path};
+use crate::machine;
+
+/// How long an arena stays that cannot be saved because its capture's directory is gone and there is no other place, or
+/// because it cannot be read. Counted from when the arena last grew, at the latest when its process died.
+pub const UNSAVED_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// An arena that a dead process left, and what became of it.
 #[derive(Debug)]
@@ -23,17 +27,55 @@ pub struct Dead {
     /// The capture that it belongs to; empty if that went into no file, or cannot be known.
     pub capture: PathBuf,
     /// The file that has the remainder, with what was saved; `None` if there was nothing to save. After an error the arena
-    /// is still there.
+    /// is still there, unless it was given up.
     pub saved: Result<Option<(PathBuf, Saved)>, SalvageError>,
+    /// It could not be saved for longer than [`UNSAVED_KEPT`], and was removed: what it held is lost.
+    pub given_up: bool,
+}
+
+impl Dead {
+    /// What the owner of the program should know: what could not be saved, and what was saved in an unusual place. `None`
+    /// if all went as usual.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        let arena = self.arena.display();
+        match &self.saved {
+            Err(error) => {
+                let fate = if self.given_up {
+                    "was removed after a week, unsaved"
+                } else {
+                    "stays unsaved"
+                };
+                Some(format!(
+                    "{arena} of a dead process {fate}: {}",
+                    error.in_full()
+                ))
+            }
+            Ok(Some((path, _))) if path.parent() != self.capture.parent() => Some(format!(
+                "what a dead process left is in {}: the directory of its capture {} is gone",
+                path.display(),
+                self.capture.display()
+            )),
+            Ok(_) => None,
+        }
+    }
 }
 
 /// Saves what dead processes of this user have left in `directory` (by default `/dev/shm/perf-<uid>`), each beside its
 /// capture, and removes their arenas. An arena goes only when its remainder is safe on the disk. Arenas of living
 /// processes are not touched.
 ///
+/// Where the directory of the capture is gone, the remainder goes to `elsewhere`, as
+/// `<stem>.<capture id>.salvaged.bin`. Without such a place the arena stays, and so does one that cannot be read; each for
+/// [`UNSAVED_KEPT`], so that shared memory stays bounded. What became of each is in the answer, and in the warnings of the
+/// recorder that asked.
+///
 /// # Errors
 /// The directory cannot be read. That it is not there is no error.
-pub fn salvage_dead(directory: Option<&Path>) -> Result<Vec<Dead>, SalvageError> {
+pub fn salvage_dead(
+    directory: Option<&Path>,
+    elsewhere: Option<&Path>,
+) -> Result<Vec<Dead>, SalvageError> {
     let path = directory.map_or_else(Directory::default_path, Path::to_owned);
     if !path.exists() {
         return Ok(Vec::new());
@@ -44,42 +86,60 @@ pub fn salvage_dead(directory: Option<&Path>) -> Result<Vec<Dead>, SalvageError>
         .into_iter()
         .filter(|found| found.liveness == Liveness::Dead);
     Ok(dead
-        .filter_map(|found| salvage_one(&directory, &found.path))
+        .filter_map(|found| salvage_one(&directory, &found.path, elsewhere))
         .collect())
 }
 
 /// `None` if somebody else was quicker.
-fn salvage_one(directory: &Directory, path: &Path) -> Option<Dead> {
-    let failed = |saved| {
-        Some(Dead {
-            arena: path.to_owned(),
-            capture: PathBuf::new(),
-            saved: Err(saved),
-        })
+fn salvage_one(directory: &Directory, path: &Path, elsewhere: Option<&Path>) -> Option<Dead> {
+    let mut dead = Dead {
+        arena: path.to_owned(),
+        capture: PathBuf::new(),
+        saved: Ok(None),
+        given_up: false,
     };
     let arena = match directory.claim(path) {
         Ok(claimed) => claimed?,
-        Err(error) => return failed(io_error("claim the arena", path)(error)),
-    };
-    let file = arena.file();
-    let mut reader = match Reader::from_file(file) {
-        Ok(reader) => reader,
-        Err(source) => {
-            return failed(SalvageError::Arena {
-                path: path.to_owned(),
-                source,
-            });
+        Err(error) => {
+            dead.saved = Err(io_error("claim the arena", path)(error));
+            return Some(dead);
         }
     };
-    let about = reader.about().clone();
-    let saved = save(&mut reader, &about);
-    drop(reader);
-    let saved = saved.and_then(|saved| remove(arena).map(|()| saved));
-    Some(Dead {
-        arena: path.to_owned(),
-        capture: about.capture_path,
-        saved,
-    })
+    let saved = match Reader::from_file(arena.file()) {
+        Ok(mut reader) => {
+            let about = reader.about().clone();
+            dead.capture.clone_from(&about.capture_path);
+            save(&mut reader, &about, elsewhere)
+        }
+        Err(source) => Err(SalvageError::Arena {
+            path: path.to_owned(),
+            source,
+        }),
+    };
+    dead.saved = match saved {
+        Ok(saved) => remove(arena).map(|()| saved),
+        Err(error) => {
+            dead.given_up = is_hopeless(&error) && is_old(&arena) && remove(arena).is_ok();
+            Err(error)
+        }
+    };
+    Some(dead)
+}
+
+/// Whether another attempt will fail just the same, unless somebody mends what is wrong.
+fn is_hopeless(error: &SalvageError) -> bool {
+    matches!(
+        error,
+        SalvageError::NoPlace { .. } | SalvageError::Arena { .. }
+    )
+}
+
+fn is_old(arena: &DeadArena) -> bool {
+    let modified = arena.file().metadata().and_then(|status| status.modified());
+    modified
+        .ok()
+        .and_then(|modified| SystemTime::now().duration_since(modified).ok())
+        .is_some_and(|age| age > UNSAVED_KEPT)
 }
 
 fn remove(arena: DeadArena) -> Result<(), SalvageError> {
@@ -87,22 +147,23 @@ fn remove(arena: DeadArena) -> Result<(), SalvageError> {
     arena.remove().map_err(io_error("remove the arena", &path))
 }
 
-/// Writes the remainder of a capture beside it.
-fn save(reader: &mut Reader<'_>, about: &About) -> Result<Option<(PathBuf, Saved)>, SalvageError> {
+/// Writes the remainder of a capture beside it, or else to `elsewhere`.
+fn save(
+    reader: &mut Reader<'_>,
+    about: &About,
+    elsewhere: Option<&Path>,
+) -> Result<Option<(PathBuf, Saved)>, SalvageError> {
     let capture = &about.capture_path;
     if capture.as_os_str().is_empty() {
         // It went to a sink of the program's own: there is no file that this could complete.
         return Ok(None);
     }
-    if !capture.parent().is_some_and(Path::is_dir) {
-        return Err(SalvageError::NoPlace {
-            path: capture.clone(),
-        });
-    }
     let id = CaptureId(about.capture_id);
+    let remainder = place_of(capture, id, elsewhere).ok_or_else(|| SalvageError::NoPlace {
+        path: capture.clone(),
+    })?;
     let mut known = Known::default();
     let has_capture = add_if_of(&mut known, capture, id);
-    let remainder = free_remainder_path(capture, id);
     if remainder.exists() {
         // It is complete, since it got its name last: only the arena was not removed any more.
         return Ok(None);
@@ -141,6 +202,16 @@ pub(super) fn is_of(file: &File, id: CaptureId) -> bool {
     header.is_some_and(|header| header.capture_id == id)
 }
 
+/// Where the remainder of a capture goes; `None` if there is no place for it.
+fn place_of(capture: &Path, id: CaptureId, elsewhere: Option<&Path>) -> Option<PathBuf> {
+    if capture.parent().is_some_and(Path::is_dir) {
+        return Some(free_remainder_path(capture, id));
+    }
+    let other = elsewhere.filter(|directory| directory.is_dir())?;
+    let capture = other.join(capture.file_name()?);
+    Some(capture.with_extension(format!("{id}.salvaged.bin")))
+}
+
 /// The path of the remainder. If something else has that name, another one.
 fn free_remainder_path(capture: &Path, id: CaptureId) -> PathBuf {
     let usual = remainder_path(capture);
@@ -166,41 +237,21 @@ fn write(
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
-    let failed = |action| io_error(action, &temporary);
     // One that is left over is of an attempt that died: whoever has the arena is alone here.
     let _ = fs::remove_file(&temporary);
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(&temporary);
-    let mut out = BufWriter::with_capacity(1 << 20, file.map_err(failed("create"))?);
-    let written = (|| {
+    let saved = new_file::write(&temporary, |out| {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         out.write_all(&bytes)?;
-        let mut remainder = Remainder::new(&mut out, known);
+        let mut remainder = Remainder::new(out, known);
         remainder.write_arena(reader)?;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let (_, saved) = remainder.close(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))?;
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_directory_of(path)?;
+        let (_, saved) = remainder.close(machine::unix_ns())?;
         Ok(saved)
-    })();
-    if written.is_err() {
+    })?;
+    let named = fs::rename(&temporary, path).and_then(|()| new_file::sync_directory_of(path));
+    if named.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written.map_err(failed("write"))
-}
-
-/// Makes a new name survive a crash of the host.
-pub(super) fn sync_directory_of(path: &Path) -> std::io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+    named.map_err(io_error("rename", &temporary))?;
+    Ok(saved)
 }

@@ -21,11 +21,33 @@ pub(crate) fn command(test: &str, role: &str) -> Command {
     command
 }
 
-pub(crate) fn spawn(test: &str, role: &str, envs: &[(&str, &str)]) -> Child {
+pub(crate) fn spawn(test: &str, role: &str, envs: &[(&str, String)]) -> Child {
     command(test, role)
-        .envs(envs.iter().copied())
+        .envs(envs.iter().map(|(name, value)| (name, value)))
         .spawn()
         .expect("the test binary starts again")
+}
+
+/// Ends the process as the kernel would.
+pub(crate) fn die() -> ! {
+    // SAFETY: no precondition.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Arenas in a directory that are ready. Files of recorders that were killed while they made theirs are gone after a
+/// minute.
+pub(crate) fn arenas_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).expect("the arenas");
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "arena")
+        })
+        .collect()
 }
 
 /// A directory in memory: arenas need one, and captures are quick there.

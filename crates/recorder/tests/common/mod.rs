@@ -1,7 +1,9 @@
 //! Reading captures back, for tests that compare them with what they counted themselves.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+pub(crate) mod acknowledged;
 pub(crate) mod child;
+pub(crate) mod clocks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
