@@ -286,8 +286,8 @@ impl Arena {
     /// handler. Producers that the child inherited can no longer be used to record; [`Producer::forget`] detaches them.
     pub fn forget(&self) {
         self.0.let_go();
-        // An open descriptor would keep the parent's memory alive after the parent has removed the file. The parent's
-        // lock is the parent's: a close here does not drop it.
+        // An open descriptor would keep the parent's memory alive after the parent has removed the file, and its lock after
+        // the parent is dead. While the parent lives, its own descriptor holds the lock: a close here does not drop it.
         sys::close(self.0.descriptor.swap(-1, StdOrdering::Relaxed));
     }
 }

@@ -48,14 +48,14 @@ fn run(command: &mut Command, role: &str) {
     assert!(output.status.success(), "{role}: {}: {said}", output.status);
 }
 
-/// Runs a role with its arena in a tmpfs of so many KiB, in a mount namespace of its own. False where the system does not
+/// Runs a role with its arena in a tmpfs of this size, in a mount namespace of its own. False where the system does not
 /// allow that.
-fn on_tmpfs(role: &str, kib: u64) -> bool {
+fn on_tmpfs(role: &str, size: &str) -> bool {
     let directory = directory();
     let place = directory.path().join("small");
     fs::DirBuilder::new().mode(0o700).create(&place).unwrap();
     let mount = format!(
-        "mount -t tmpfs -o size={kib}k,mode=700 none '{}'",
+        "mount -t tmpfs -o size={size},mode=700 none '{}'",
         place.display()
     );
     let unshare = |then: &str| {
@@ -68,7 +68,7 @@ fn on_tmpfs(role: &str, kib: u64) -> bool {
         .is_ok_and(|output| output.status.success())
     {
         eprintln!(
-            "SKIPPED: {role} on {kib} KiB: a tmpfs cannot be mounted here; the file size limit stands in for it"
+            "SKIPPED: {role} on {size}: a tmpfs cannot be mounted here; the file size limit stands in for it"
         );
         return false;
     }
@@ -239,21 +239,22 @@ fn memory_runs_out_later(place: &Path, run_out: &dyn Fn(&Path)) {
 
 #[test]
 fn with_little_memory_all_is_smaller() {
-    for kib in [1024, 2048, 8192] {
-        on_tmpfs("tiny", kib);
+    for size in ["1m", "2m", "8m"] {
+        on_tmpfs("tiny", size);
     }
 }
 
 #[test]
 fn with_next_to_none_all_is_anonymous() {
-    for kib in [4, 64, 300] {
-        on_tmpfs("none", kib);
+    // The last has memory, and no inode for a file.
+    for size in ["4k", "64k", "300k", "64m,nr_inodes=1"] {
+        on_tmpfs("none", size);
     }
 }
 
 #[test]
 fn a_file_system_that_fills_up_later_gives_way_to_anonymous_memory() {
-    on_tmpfs("filled up", 8192);
+    on_tmpfs("filled up", "8m");
 }
 
 /// The same without a mount, so everywhere.
