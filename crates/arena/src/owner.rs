@@ -21,6 +21,9 @@ use crate::sync::Ordering;
 /// The draining half of an arena. There is one; it may move to another thread.
 ///
 /// Dropped without [`close`](Self::close) it leaves the file behind, as a crash would, for the next recorder to salvage.
+///
+/// In the child of a fork it can only be closed or dropped, which leaves the parent's arena alone: anything else may wait
+/// for a lock that a thread of the parent had.
 pub struct Owner {
     pub(crate) arena: Arena,
     pub(crate) rings: Vec<Ring>,
@@ -242,6 +245,11 @@ impl Owner {
     }
 
     fn shut(&mut self, remove: bool) -> io::Result<()> {
+        if !self.arena.is_ours() {
+            // Without the lock, which a thread of the parent may have for ever. The file is the parent's.
+            self.arena.forget();
+            return Ok(());
+        }
         let inner = self.arena.0;
         let mut allocator = inner.lock();
         // None are there the second time: the memory is gone.
