@@ -395,7 +395,7 @@ mod between_instructions {
     #[test]
     fn of_a_recording() {
         let kills = kill_after_each(
-            3,
+            5,
             |_, _| {},
             |_, producer, shared| {
                 // A span, and a record without one.
@@ -411,7 +411,7 @@ mod between_instructions {
     #[test]
     fn of_a_recording_into_a_ring_that_grows() {
         let kills = kill_after_each(
-            3,
+            5,
             |producer, shared| {
                 for _ in 0..common::SLOTS - 1 {
                     record_next(producer, 0, shared);
@@ -429,7 +429,7 @@ mod between_instructions {
     #[test]
     fn of_a_drain() {
         let kills = kill_after_each(
-            97,
+            293,
             |producer, shared| {
                 for _ in 0..5 {
                     record_next(producer, 0, shared);
