@@ -254,13 +254,8 @@ fn write_header(space: &Space, config: &Config, plan: &Plan) {
     }
     for (index, entry) in header.sections.iter().enumerate() {
         let bytes = plan.bytes[index];
-        let offset = PAGE_BYTES
-            + plan.bytes[..index]
-                .iter()
-                .map(|it| crate::layout::pages(*it))
-                .sum::<u64>();
         let fixed = FIXED.iter().any(|section| *section as usize == index);
-        entry.offset.store(offset, Ordering::Relaxed);
+        entry.offset.store(plan.start(index), Ordering::Relaxed);
         entry.reserved_bytes.store(bytes, Ordering::Relaxed);
         entry
             .committed_bytes

@@ -333,14 +333,19 @@ fn the_child_of_a_fork_never_reaches_the_parents_arena() {
     assert_eq!(status, 0);
     assert_eq!(drain_one(&mut owner), [Record(span(1))]);
     // The parent still holds its lock, as another process sees it.
-    let listed = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "list_in_child", "--nocapture"])
-        .env(CHILD.to_owned() + "_LIST", place.path())
-        .output()
-        .unwrap();
-    assert!(String::from_utf8_lossy(&listed.stdout).contains("listed [Live]"));
+    assert!(list_elsewhere(place.path()).contains("listed [Live]"));
     producer.push(span(4)).unwrap();
     assert_eq!(drain_one(&mut owner), [Record(span(4))]);
+}
+
+/// What another process says of the arenas of a directory.
+fn list_elsewhere(directory: &Path) -> String {
+    let listed = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "list_in_child", "--nocapture"])
+        .env(CHILD.to_owned() + "_LIST", directory)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&listed.stdout).into_owned()
 }
 
 /// Runs in a child process: says how it sees the arenas of a directory.
@@ -437,12 +442,7 @@ fn another_copy_in_the_same_process_neither_takes_nor_unlocks_an_arena() {
     let directory = Directory::open(place.path()).unwrap();
     assert!(directory.claim(path).unwrap().is_none());
     assert_eq!(directory.list().unwrap()[0].liveness, Liveness::Live);
-    let listed = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "list_in_child", "--nocapture"])
-        .env(CHILD.to_owned() + "_LIST", place.path())
-        .output()
-        .unwrap();
-    assert!(String::from_utf8_lossy(&listed.stdout).contains("listed [Live]"));
+    assert!(list_elsewhere(place.path()).contains("listed [Live]"));
 }
 
 /// Sleeps in the child of a fork until it is killed.
