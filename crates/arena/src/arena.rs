@@ -100,7 +100,12 @@ impl Arena {
     /// Whether rings can be had from it in this process.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.0.closed.load(StdOrdering::Relaxed) && self.0.pid == std::process::id()
+        !self.0.closed.load(StdOrdering::Relaxed) && self.is_ours()
+    }
+
+    /// Whether this process made it, rather than the one that it was forked off from.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.0.pid == std::process::id()
     }
 
     /// Gives a thread a ring of its own. `name` is the thread's name; 64 bytes of it are kept.
@@ -148,6 +153,10 @@ impl Arena {
 
     fn open_ring(&self, name: &str) -> Result<u32, AttachError> {
         let inner = self.0;
+        // Before the lock as well: in the child of a fork, another thread of the parent may have it for ever.
+        if !self.is_open() {
+            return Err(AttachError::Closed);
+        }
         let mut allocator = inner.lock();
         if !self.is_open() {
             return Err(AttachError::Closed);
@@ -246,6 +255,10 @@ impl Arena {
         check(name.len(), MAX_EVENT_NAME_BYTES)?;
         check(unit.len(), MAX_UNIT_BYTES)?;
         let entry = EventEntry::encode(id, kind, name, unit);
+        // Before the lock as well, as in `open_ring`.
+        if !self.is_open() {
+            return Err(EventTableError::Closed);
+        }
         let allocator = self.0.lock();
         if !self.is_open() {
             return Err(EventTableError::Closed);
@@ -287,8 +300,8 @@ impl Arena {
     /// handler. Producers that the child inherited can no longer be used to record; [`Producer::forget`] detaches them.
     pub fn forget(&self) {
         self.0.let_go();
-        // An open descriptor would keep the parent's memory alive after the parent has removed the file. The parent's
-        // lock is the parent's: a close here does not drop it.
+        // An open descriptor would keep the parent's memory alive after the parent has removed the file, and its lock after
+        // the parent is dead. While the parent lives, its own descriptor holds the lock: a close here does not drop it.
         sys::close(self.0.descriptor.swap(-1, StdOrdering::Relaxed));
     }
 }

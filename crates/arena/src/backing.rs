@@ -8,7 +8,6 @@ use std::process;
 
 use crate::directory::{Directory, EXTENSION, NEW_EXTENSION};
 use crate::error::CreateError;
-use crate::registry::{self, Identity};
 use crate::sys;
 
 /// The file of an arena, locked for as long as this process has it.
@@ -18,7 +17,6 @@ pub(crate) struct ArenaFile {
     directory: File,
     path: PathBuf,
     pid: u32,
-    _own: registry::Entry,
 }
 
 impl ArenaFile {
@@ -40,24 +38,26 @@ impl ArenaFile {
         let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
         let file =
             sys::open_at(directory.handle(), name, flags).map_err(failed("create a file in"))?;
-        let status = file.metadata().map_err(failed("examine a file in"))?;
-        let busy = || CreateError::Io {
-            action: "lock a file in",
-            path: directory.path().to_owned(),
-            source: io::ErrorKind::ResourceBusy.into(),
-        };
-        let own = registry::enter(Identity::of(&status)).ok_or_else(busy)?;
-        if !sys::try_lock(&file).map_err(failed("lock a file in"))? {
-            return Err(busy());
+        let locked = sys::try_lock(&file)
+            .and_then(|is_ours| {
+                is_ours
+                    .then_some(())
+                    .ok_or_else(|| io::ErrorKind::ResourceBusy.into())
+            })
+            .and_then(|()| directory.handle().try_clone());
+        match locked {
+            Ok(directory) => Ok(Self {
+                file: ManuallyDrop::new(file),
+                directory,
+                path,
+                pid,
+            }),
+            Err(error) => {
+                // What stays after a failure here is an empty file, which a later listing removes.
+                let _ = sys::unlink_at(directory.handle(), name);
+                Err(failed("lock a file in")(error))
+            }
         }
-        let directory = directory.handle().try_clone().map_err(failed("open"))?;
-        Ok(Self {
-            file: ManuallyDrop::new(file),
-            directory,
-            path,
-            pid,
-            _own: own,
-        })
     }
 
     /// Gives it the name of an arena that is ready.
@@ -100,6 +100,7 @@ impl ArenaFile {
 impl Drop for ArenaFile {
     fn drop(&mut self) {
         if self.is_ours() {
+            sys::unlock(&self.file);
             // SAFETY: dropped here and nowhere else.
             unsafe { ManuallyDrop::drop(&mut self.file) };
         }

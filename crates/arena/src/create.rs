@@ -36,8 +36,8 @@ const STAGING_SHARE: u64 = 16;
 
 /// Makes an arena.
 ///
-/// With little shared memory it makes do with less, and without any with anonymous memory; each such step is a
-/// [`Warning`] that [`Owner::take_warnings`] gives.
+/// With little shared memory it makes do with less, and without any, or where no file can be made or locked, with anonymous
+/// memory; each such step is a [`Warning`] that [`Owner::take_warnings`] gives.
 ///
 /// # Errors
 /// A size is out of bounds, a configured directory is not fit for use, or no address range could be had at all.
@@ -52,7 +52,11 @@ pub fn create(config: &Config) -> Result<Owner, CreateError> {
     };
     let mut sizes = Sizes::fair(&config, directory.free_bytes().unwrap_or(0));
     loop {
-        let file = ArenaFile::create(&directory)?;
+        let file = match ArenaFile::create(&directory) {
+            Ok(file) => file,
+            // No inodes or descriptors left, or a file system without these locks.
+            Err(error) => return anonymous(&config, with_source(&error)),
+        };
         let plan = sizes.plan(&config);
         match allocate_fixed(&file, &plan) {
             Ok(()) => return in_file(&config, plan, file),
@@ -65,6 +69,12 @@ pub fn create(config: &Config) -> Result<Owner, CreateError> {
             }
         }
     }
+}
+
+/// The error and what the system said about it.
+fn with_source(error: &CreateError) -> String {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 /// Bytes of the sections that depend on how much memory there is.
@@ -244,13 +254,8 @@ fn write_header(space: &Space, config: &Config, plan: &Plan) {
     }
     for (index, entry) in header.sections.iter().enumerate() {
         let bytes = plan.bytes[index];
-        let offset = PAGE_BYTES
-            + plan.bytes[..index]
-                .iter()
-                .map(|it| crate::layout::pages(*it))
-                .sum::<u64>();
         let fixed = FIXED.iter().any(|section| *section as usize == index);
-        entry.offset.store(offset, Ordering::Relaxed);
+        entry.offset.store(plan.start(index), Ordering::Relaxed);
         entry.reserved_bytes.store(bytes, Ordering::Relaxed);
         entry
             .committed_bytes

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::DirectoryError;
-use crate::registry::{self, Identity};
 use crate::sys;
 
 /// Where arenas go unless a directory is configured: memory, on every usual Linux.
@@ -32,9 +31,7 @@ pub struct Directory {
 /// Whose an arena file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Liveness {
-    /// A recorder of this very process has it open.
-    Own,
-    /// Another process has it open.
+    /// A recorder has it open, of this process or another; or somebody salvages it.
     Live,
     /// Nobody has: its process is dead. There may be something to salvage.
     Dead,
@@ -55,7 +52,6 @@ pub struct DeadArena {
     directory: File,
     path: PathBuf,
     file: File,
-    _own: registry::Entry,
 }
 
 impl Directory {
@@ -163,17 +159,12 @@ impl Directory {
     }
 
     fn liveness(&self, path: &Path) -> io::Result<Liveness> {
-        // An arena of this process must not even be opened: closing any descriptor of a file drops the process's lock.
-        let identity = Identity::of(&fs::symlink_metadata(path)?);
-        registry::unless_own(identity, || {
-            let file = sys::open_at(&self.handle, file_name(path)?, libc::O_RDWR)?;
-            Ok(if sys::is_locked(&file)? {
-                Liveness::Live
-            } else {
-                Liveness::Dead
-            })
+        let file = sys::open_at(&self.handle, file_name(path)?, libc::O_RDWR)?;
+        Ok(if sys::is_locked(&file)? {
+            Liveness::Live
+        } else {
+            Liveness::Dead
         })
-        .unwrap_or(Ok(Liveness::Own))
     }
 
     fn remove_if_abandoned(&self, path: &Path) {
@@ -195,31 +186,25 @@ impl Directory {
     /// # Errors
     /// The file cannot be opened or locked.
     pub fn claim(&self, path: &Path) -> io::Result<Option<DeadArena>> {
-        let status = match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other?,
-        };
-        let Some(own) = registry::enter(Identity::of(&status)) else {
-            return Ok(None);
-        };
         let file = match sys::open_at(&self.handle, file_name(path)?, libc::O_RDWR) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        if !sys::try_lock(&file)? {
-            return Ok(None);
-        }
         // Whoever salvaged it before us removed it before it let go of the lock.
-        let status = file.metadata()?;
-        if status.nlink() == 0 || Identity::of(&status) != own.identity() {
+        if !sys::try_lock(&file)? || file.metadata()?.nlink() == 0 {
             return Ok(None);
         }
         Ok(Some(DeadArena {
             directory: self.handle.try_clone()?,
             path: path.to_owned(),
             file,
-            _own: own,
         }))
+    }
+}
+
+impl Drop for DeadArena {
+    fn drop(&mut self) {
+        sys::unlock(&self.file);
     }
 }
 
@@ -230,8 +215,7 @@ impl DeadArena {
         &self.path
     }
 
-    /// Its bytes, for [`Reader::from_file`](crate::reader::Reader::from_file). Do not close a copy of the descriptor while
-    /// this is held: that would let go of the lock.
+    /// Its bytes, for [`Reader::from_file`](crate::reader::Reader::from_file).
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file

@@ -168,13 +168,18 @@ pub(crate) struct Plan {
 impl Plan {
     /// Offset of a section.
     pub(crate) fn offset(&self, section: Section) -> u64 {
-        let before = &self.bytes[..section as usize];
-        PAGE_BYTES + before.iter().map(|bytes| pages(*bytes)).sum::<u64>()
+        self.start(section as usize)
     }
 
     /// Bytes of the whole address range.
     pub(crate) fn total(&self) -> u64 {
-        PAGE_BYTES + self.bytes.iter().map(|bytes| pages(*bytes)).sum::<u64>()
+        self.start(SECTIONS)
+    }
+
+    /// Where the section with this index begins, or the last one ends.
+    pub(crate) fn start(&self, index: usize) -> u64 {
+        let before = &self.bytes[..index];
+        PAGE_BYTES + before.iter().map(|bytes| pages(*bytes)).sum::<u64>()
     }
 }
 

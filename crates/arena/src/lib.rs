@@ -66,8 +66,6 @@ pub mod reader;
 #[cfg(not(loom))]
 mod recycle;
 #[cfg(not(loom))]
-mod registry;
-#[cfg(not(loom))]
 mod staging;
 #[cfg(not(loom))]
 mod stock;

@@ -21,6 +21,9 @@ use crate::sync::Ordering;
 /// The draining half of an arena. There is one; it may move to another thread.
 ///
 /// Dropped without [`close`](Self::close) it leaves the file behind, as a crash would, for the next recorder to salvage.
+///
+/// In the child of a fork it can only be closed or dropped, which leaves the parent's arena alone: anything else may wait
+/// for a lock that a thread of the parent had.
 pub struct Owner {
     pub(crate) arena: Arena,
     pub(crate) rings: Vec<Ring>,
@@ -254,6 +257,11 @@ impl Owner {
 
     /// Closes the arena; with `told`, of what is lost, also removes its file.
     fn shut(&mut self, told: Option<&dyn Fn(LossCause) -> u64>) -> io::Result<()> {
+        if !self.arena.is_ours() {
+            // Without the lock, which a thread of the parent may have for ever. The file is the parent's.
+            self.arena.forget();
+            return Ok(());
+        }
         let inner = self.arena.0;
         if inner.closed_at.get().is_some() {
             // The second time: the memory is gone.

@@ -67,19 +67,25 @@ pub(crate) fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
     }
 }
 
-fn write_lock() -> libc::flock {
+/// A lock of a whole file, or none.
+fn whole_file(kind: libc::c_int) -> libc::flock {
     // SAFETY: all fields are integers; zero is a value of each.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = libc::F_WRLCK as libc::c_short;
+    lock.l_type = kind as libc::c_short;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
     lock
 }
 
-/// Takes the write lock of a whole file. `false`: another process has it.
+/// Takes the write lock of a whole file. `false`: somebody else has it, in this process or another.
+///
+/// The lock is of the open file, not of the process. One of the process would be dropped as soon as anybody in it (a second
+/// copy of this crate, linked in another version) opened and closed the same file, and would not keep them apart at all.
+/// The child of a fork shares this one until it [forgets](crate::Arena::forget) the arena, or execs: no living arena ever
+/// looks dead, and a dead one may look alive for a while.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
-    let lock = write_lock();
+    let lock = whole_file(libc::F_WRLCK);
     // SAFETY: `lock` is a flock, the descriptor is open.
-    match retry(|| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) }) {
+    match retry(|| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }) {
         Ok(_) => Ok(true),
         Err(error) => match error.raw_os_error() {
             Some(libc::EACCES | libc::EAGAIN) => Ok(false),
@@ -88,11 +94,18 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Whether another process holds a lock of this file. A lock of this process does not count.
+/// Lets go of a lock at once. To close the file would do so only when no child of a fork has the descriptor any more.
+pub(crate) fn unlock(file: &File) {
+    let lock = whole_file(libc::F_UNLCK);
+    // SAFETY: `lock` is a flock, the descriptor is open. An error means that the lock goes with the descriptor.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+}
+
+/// Whether somebody holds a lock of this file, in this process or another, but for a lock of this descriptor.
 pub(crate) fn is_locked(file: &File) -> io::Result<bool> {
-    let mut lock = write_lock();
+    let mut lock = whole_file(libc::F_WRLCK);
     // SAFETY: `lock` is a flock, the descriptor is open.
-    retry(|| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) })?;
+    retry(|| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) })?;
     Ok(libc::c_int::from(lock.l_type) != libc::F_UNLCK)
 }
 

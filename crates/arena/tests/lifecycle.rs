@@ -2,8 +2,9 @@
 
 mod common;
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -179,7 +180,7 @@ fn sizes_out_of_bounds_are_refused_by_name() {
 }
 
 #[test]
-fn own_living_and_dead_arenas_are_told_apart() {
+fn living_and_dead_arenas_are_told_apart() {
     let place = directory();
     let directory = Directory::open(place.path()).unwrap();
     let mine = owner(place.path());
@@ -196,7 +197,7 @@ fn own_living_and_dead_arenas_are_told_apart() {
     kill(dying);
     for _ in 0..3 {
         // Looking must not drop a lock, so it is done more than once.
-        assert_eq!(liveness(mine.path().unwrap()), Some(Liveness::Own));
+        assert_eq!(liveness(mine.path().unwrap()), Some(Liveness::Live));
         assert_eq!(liveness(&living_path), Some(Liveness::Live));
         assert_eq!(liveness(&dead_path), Some(Liveness::Dead));
     }
@@ -214,7 +215,7 @@ fn own_living_and_dead_arenas_are_told_apart() {
         directory.claim(&dead_path).unwrap().is_none(),
         "held already"
     );
-    assert_eq!(liveness(&dead_path), Some(Liveness::Own));
+    assert_eq!(liveness(&dead_path), Some(Liveness::Live));
     let mut reader = Reader::from_file(dead.file()).unwrap();
     let rings = reader.rings();
     let records = reader.records(&rings[0]);
@@ -332,14 +333,19 @@ fn the_child_of_a_fork_never_reaches_the_parents_arena() {
     assert_eq!(status, 0);
     assert_eq!(drain_one(&mut owner), [Record(span(1))]);
     // The parent still holds its lock, as another process sees it.
-    let listed = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "list_in_child", "--nocapture"])
-        .env(CHILD.to_owned() + "_LIST", place.path())
-        .output()
-        .unwrap();
-    assert!(String::from_utf8_lossy(&listed.stdout).contains("listed [Live]"));
+    assert!(list_elsewhere(place.path()).contains("listed [Live]"));
     producer.push(span(4)).unwrap();
     assert_eq!(drain_one(&mut owner), [Record(span(4))]);
+}
+
+/// What another process says of the arenas of a directory.
+fn list_elsewhere(directory: &Path) -> String {
+    let listed = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "list_in_child", "--nocapture"])
+        .env(CHILD.to_owned() + "_LIST", directory)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&listed.stdout).into_owned()
 }
 
 /// Runs in a child process: says how it sees the arenas of a directory.
@@ -376,6 +382,20 @@ fn an_owner_dropped_in_the_child_of_a_fork_leaves_the_file_alone() {
 }
 
 #[test]
+fn an_owner_that_is_dropped_lets_go_although_a_child_still_has_its_descriptor() {
+    let place = directory();
+    let owner = owner(place.path());
+    let child = forked(|| {});
+    drop(owner);
+    let directory = Directory::open(place.path()).unwrap();
+    let [listed] = directory.list().unwrap().try_into().unwrap();
+    assert_eq!(listed.liveness, Liveness::Dead);
+    drop(directory.claim(&listed.path).unwrap().unwrap());
+    assert!(directory.claim(&listed.path).unwrap().is_some());
+    end(child);
+}
+
+#[test]
 fn a_thousand_arenas_leave_nothing_behind() {
     let place = directory();
     for _ in 0..1000 {
@@ -386,4 +406,115 @@ fn a_thousand_arenas_leave_nothing_behind() {
         owner.close().unwrap();
     }
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+/// What a second copy of this crate does, linked into the same program in another version: it shares no statics with this
+/// one, so it looks at all arenas alike.
+#[test]
+fn another_copy_in_the_same_process_neither_takes_nor_unlocks_an_arena() {
+    let place = directory();
+    let owner = owner(place.path());
+    let path = owner.path().unwrap();
+    let open = || File::options().read(true).write(true).open(path).unwrap();
+    let fcntl = |command, kind: libc::c_int| {
+        let file = open();
+        // SAFETY: all fields are integers; zero is a value of each.
+        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+        lock.l_type = kind as libc::c_short;
+        // SAFETY: `lock` is a flock, the descriptor is open.
+        let status = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) };
+        (status, libc::c_int::from(lock.l_type))
+    };
+    // By locks of the process, as by those of an open file.
+    for (set, get) in [
+        (libc::F_SETLK, libc::F_GETLK),
+        (libc::F_OFD_SETLK, libc::F_OFD_GETLK),
+    ] {
+        assert_eq!(fcntl(get, libc::F_WRLCK), (0, libc::F_WRLCK), "locked");
+        assert_eq!(fcntl(set, libc::F_WRLCK).0, -1, "not to be had");
+        assert_eq!(
+            fcntl(set, libc::F_UNLCK).0,
+            0,
+            "there is nothing of ours to unlock"
+        );
+    }
+    drop(open());
+    let directory = Directory::open(place.path()).unwrap();
+    assert!(directory.claim(path).unwrap().is_none());
+    assert_eq!(directory.list().unwrap()[0].liveness, Liveness::Live);
+    assert!(list_elsewhere(place.path()).contains("listed [Live]"));
+}
+
+/// Sleeps in the child of a fork until it is killed.
+fn forked(prepare: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: the child calls only `prepare`, which needs no lock of another thread, and waits.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        prepare();
+        loop {
+            // SAFETY: no precondition.
+            unsafe { libc::pause() };
+        }
+    }
+    pid
+}
+
+/// Kills a process that is a child or grandchild of this one, and waits for it if it is a child.
+fn end(pid: libc::pid_t) {
+    let mut status = 0;
+    // SAFETY: the process is of this test's making; `status` is valid for writing.
+    unsafe {
+        libc::kill(pid, libc::SIGKILL);
+        libc::waitpid(pid, &raw mut status, 0);
+    }
+}
+
+#[test]
+fn a_child_that_outlives_its_parent_does_not_keep_the_arena_alive_once_it_has_forgotten_it() {
+    for forgets in [true, false] {
+        let place = directory();
+        let mut pipe = [0; 2];
+        // SAFETY: there is room for two descriptors.
+        assert_eq!(unsafe { libc::pipe(pipe.as_mut_ptr()) }, 0);
+        let parent = forked(|| {
+            let owner = owner(place.path());
+            let child = forked(|| {
+                if forgets {
+                    owner.arena().forget();
+                }
+                let own = std::process::id().to_ne_bytes();
+                // SAFETY: the buffer has the length that is given.
+                unsafe { libc::write(pipe[1], own.as_ptr().cast(), own.len()) };
+            });
+            assert!(child > 0);
+            std::mem::forget(owner);
+        });
+        let mut child = [0; 4];
+        // SAFETY: the buffer has the length that is given. Both ends of the pipe are this test's.
+        let got = unsafe {
+            let got = libc::read(pipe[0], child.as_mut_ptr().cast(), child.len());
+            libc::close(pipe[0]);
+            libc::close(pipe[1]);
+            got
+        };
+        assert_eq!(got, 4);
+        let directory = Directory::open(place.path()).unwrap();
+        let liveness = || directory.list().unwrap()[0].liveness;
+        assert_eq!(liveness(), Liveness::Live);
+        end(parent);
+        let expected = if forgets {
+            Liveness::Dead
+        } else {
+            Liveness::Live
+        };
+        assert_eq!(liveness(), expected);
+        end(i32::from_ne_bytes(child));
+        // Nobody here can wait for a grandchild.
+        let begun = std::time::Instant::now();
+        while liveness() != Liveness::Dead {
+            assert!(begun.elapsed().as_secs() < 60, "the child is dead as well");
+            std::thread::yield_now();
+        }
+    }
 }

@@ -246,6 +246,23 @@ pub fn call<T, E>(event: Event, body: impl FnOnce() -> Result<T, E>) -> Result<T
 /// Measures until the end of the scope: `let _span = measure!(EVENT);`.
 ///
 /// `let _ = measure!(EVENT);` would measure nothing, since the guard is dropped at once; the compiler warns of it.
+///
+/// Whole functions have the attribute `#[measure(EVENT)]` of [`attribute`](mod@crate::attribute). Rust keeps macros and
+/// attributes in one namespace, so no single `use` brings both; these two lines do:
+///
+/// ```
+/// use perf_probe::attribute::*;
+/// use perf_probe::measure;
+///
+/// perf_probe::events! { ORDER: span = "ORDER"; CHECK: span = "CHECK"; }
+///
+/// #[measure(ORDER)]
+/// fn order(amount: u32) -> bool {
+///     let _span = measure!(CHECK);
+///     amount < 100
+/// }
+/// assert!(order(7));
+/// ```
 #[macro_export]
 macro_rules! measure {
     ($event:expr) => {

@@ -213,3 +213,52 @@ fn forks_in_a_storm_of_first_records_do_not_hang() {
         stop.store(true, Ordering::Relaxed);
     });
 }
+
+const ROLE: &str = "PERF_PROBE_FORK_ROLE";
+
+/// A process's first look at the clock and at the fork hooks happens once, so each attempt has a process of its own.
+#[test]
+fn forks_in_the_midst_of_the_very_first_calls_do_not_hang() {
+    for _ in 0..20 {
+        let output =
+            std::process::Command::new(std::env::current_exe().expect("the test knows itself"))
+                .args(["--exact", "first_calls", "--nocapture"])
+                .env(ROLE, "first calls")
+                .output()
+                .expect("a child starts");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// The part of these processes: one thread makes the first calls while another forks.
+#[test]
+fn first_calls() {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    let begun = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            begun.store(true, Ordering::Release);
+            perf_probe::clock::status();
+            TraceId::unique();
+        });
+        while !begun.load(Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        for _ in 0..5 {
+            let code = in_child(|| {
+                let status = perf_probe::clock::status();
+                // The hooks are in place, whoever put them there, and once more for a child of the child.
+                let unlike = TraceId::unique();
+                let again = in_child(|| TraceId::unique() != unlike);
+                again == 0 && *status == perf_probe::clock::recheck()
+            });
+            assert_eq!(code, 0);
+        }
+    });
+}

@@ -73,9 +73,14 @@ impl Backend for ProbeBackend {
         // A child that cannot record must work all the same.
         let recorder = settings.start_in_child().ok()?;
         let handle = recorder.handle().clone();
-        if let Ok(mut follower) = FOLLOWER.lock() {
-            *follower = Some(recorder);
-        }
+        // Never waited for: at the fork, a thread that this process does not have may have held it.
+        let earlier = match FOLLOWER.try_lock() {
+            Ok(mut follower) => follower.replace(recorder),
+            Err(_) => Some(recorder),
+        };
+        // The recorder of a parent that followed in its turn is not ours to end. One that found no place here lasts as long as
+        // the process.
+        std::mem::forget(earlier);
         Some(handle)
     }
 }

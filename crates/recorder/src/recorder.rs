@@ -285,7 +285,7 @@ impl Drop for Recorder {
         // The parent's threads and locks do not exist here, and its arena and file are not ours.
         std::mem::forget(running);
         let own = FOLLOWER
-            .lock()
+            .try_lock()
             .ok()
             .and_then(|mut follower| follower.take());
         drop(own);

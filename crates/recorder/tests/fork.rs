@@ -40,7 +40,7 @@ fn child_main() {
         .capture(directory.join("x.bin"))
         .arena_directory(directory.join("arena"));
     let builder = match role.as_str() {
-        "follow" => builder.fork_policy(ForkPolicy::Follow),
+        "follow" | "follow twice" => builder.fork_policy(ForkPolicy::Follow),
         _ => builder,
     };
     let recorder = builder.start().expect("the recorder starts");
@@ -82,6 +82,26 @@ fn forked(role: &str, recorder: Recorder, directory: &Path) {
         "follow" => {
             record(1);
             // Ends the child's own recorder, too.
+            drop(recorder);
+        }
+        "follow twice" => {
+            record(1);
+            // SAFETY: as above.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                // One that waits for ever is ended by the alarm.
+                // SAFETY: plain system calls.
+                unsafe { libc::alarm(30) };
+                record(4);
+                drop(recorder);
+                // SAFETY: as above.
+                unsafe { libc::_exit(0) };
+            }
+            let mut status = 0;
+            // SAFETY: `status` is valid for writing.
+            assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+            assert_eq!(status, 0, "the grandchild's exit status");
+            record(1);
             drop(recorder);
         }
         "own" => {
@@ -137,6 +157,23 @@ fn a_child_can_follow_with_a_file_of_its_own() {
     assert_eq!(own.records(), EACH);
     assert_eq!(part(&own, 1), EACH);
     assert!(own.index.closed_cleanly());
+}
+
+#[test]
+fn a_grandchild_follows_its_parent_in_the_same_way() {
+    let directory = run("follow twice");
+    check_parent(directory.path());
+    let captures = child::captures_in(directory.path());
+    let captures: Vec<_> = captures.iter().map(|path| Capture::open(path)).collect();
+    assert_eq!(captures.len(), 3);
+    let with = |number, count| {
+        captures
+            .iter()
+            .filter(|it| part(it, number) == count)
+            .count()
+    };
+    assert_eq!((with(1, 2 * EACH), with(4, EACH)), (1, 1));
+    assert!(captures.iter().all(|it| it.index.closed_cleanly()));
 }
 
 #[test]

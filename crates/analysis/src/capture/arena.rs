@@ -6,8 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use perf_format::Origin;
-use rustix::fs::OFlags;
-use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
+use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 
 /// What became of an arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +26,7 @@ pub(super) fn arena_state(origin: &Origin) -> ArenaState {
     if !path.is_absolute() || !fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file()) {
         return ArenaState::Gone;
     }
-    // To open and close a file drops the locks that this very process has on it, and a process does not see
-    // its own locks: so never touch an arena of our own.
+    // Not even for a moment may an arena of our own be locked here.
     if origin.pid == std::process::id() && is_mapped_here(&origin.arena) {
         return ArenaState::Live;
     }
@@ -36,20 +34,11 @@ pub(super) fn arena_state(origin: &Origin) -> ArenaState {
     let Ok(file) = OpenOptions::new().read(true).custom_flags(flags).open(path) else {
         return ArenaState::Gone;
     };
-    match fcntl_getlk(&file, &whole_file()) {
-        Ok(None) => ArenaState::Dead,
-        Ok(Some(_)) | Err(_) => ArenaState::Live,
-    }
-}
-
-/// A question for any lock on any byte.
-fn whole_file() -> Flock {
-    Flock {
-        start: 0,
-        length: 0,
-        pid: None,
-        typ: FlockType::WriteLock,
-        offset_type: FlockOffsetType::Set,
+    // A recorder's lock is that of an open file, of which the question who holds it (`F_GETLK`) gives no process; so a shared
+    // lock is tried, and let go of with the file. Whoever would salvage the arena at this moment does so the next time.
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => ArenaState::Dead,
+        Err(_) => ArenaState::Live,
     }
 }
 

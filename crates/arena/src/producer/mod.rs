@@ -14,7 +14,7 @@ pub use annotation::{AnnotationValue, MAX_ANNOTATION_BYTES};
 
 use crate::error::Rejected;
 use crate::ring::Words;
-use crate::slot::{SlotBlock, SpanSlot, ending};
+use crate::slot::{Slot, SlotBlock, SpanSlot, ending};
 use crate::space::Space;
 use crate::sync::{AtomicU64, Ordering, signal_fence};
 
@@ -142,16 +142,7 @@ impl Producer {
                 return Err(lost);
             }
         };
-        self.write(head, words);
-        // The head's release store below comes after this one: whoever finds the record published and the slot still open
-        // also finds where the record is.
-        let event = words[3] & 0xffff_ffff;
-        slot.event.store(
-            event | ending(self.ring_mark.get(), head),
-            Ordering::Relaxed,
-        );
-        self.publish(head, 1);
-        slot.clear();
+        self.publish_end(head, slot, words);
         Ok(())
     }
 
@@ -188,6 +179,21 @@ impl Producer {
         for (to, word) in slot.iter().zip(words) {
             to.store(word, Ordering::Relaxed);
         }
+    }
+
+    /// Publishes the record of a span in the claimed place, and clears its slot.
+    #[inline(always)]
+    fn publish_end(&self, head: u64, slot: &Slot, words: [u64; 4]) {
+        self.write(head, words);
+        // The head's release store below comes after this one: whoever finds the record published and the slot still open
+        // also finds where the record is.
+        let event = words[3] & 0xffff_ffff;
+        slot.event.store(
+            event | ending(self.ring_mark.get(), head),
+            Ordering::Relaxed,
+        );
+        self.publish(head, 1);
+        slot.clear();
     }
 
     /// Publishes `slots` slots from `head` on and ends what `claim` began.

@@ -1,8 +1,8 @@
 //! The ordinary end of a span alone, for a caller that keeps everything else out of line.
 
 use super::Producer;
-use crate::slot::{SpanSlot, ending};
-use crate::sync::{Ordering, signal_fence};
+use crate::slot::SpanSlot;
+use crate::sync::signal_fence;
 
 impl Producer {
     /// Does what [`end`](Self::end) does if the span is tracked, the ring has room and no recording is under way.
@@ -21,17 +21,9 @@ impl Producer {
             self.busy.set(false);
             return false;
         }
-        self.write(head, words);
         // SAFETY: a SpanSlot that is not NONE is a slot of a mapping that is never given back.
         let slot = unsafe { &*span.0 };
-        // As in `end`: whoever finds the record published and the slot still open also finds where the record is.
-        let event = words[3] & 0xffff_ffff;
-        slot.event.store(
-            event | ending(self.ring_mark.get(), head),
-            Ordering::Relaxed,
-        );
-        self.publish(head, 1);
-        slot.clear();
+        self.publish_end(head, slot, words);
         true
     }
 }

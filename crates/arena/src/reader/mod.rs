@@ -97,8 +97,7 @@ impl<'a> Reader<'a> {
         Self::new(Source::Bytes(bytes))
     }
 
-    /// Reads an arena from an open file: that of a [`DeadArena`](crate::DeadArena), or a copy. Opening the file of an arena
-    /// that this very process records into, and closing it, would drop the lock that says that it is alive.
+    /// Reads an arena from an open file: that of a [`DeadArena`](crate::DeadArena), or a copy.
     ///
     /// # Errors
     /// The file cannot be read, or the header is not that of an arena that this version reads.

@@ -1,7 +1,8 @@
 //! Which clock, and why.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::os;
 
@@ -125,12 +126,25 @@ impl Facts {
     }
 }
 
-static STATUS: OnceLock<Status> = OnceLock::new();
+/// What was decided, kept for good. No `OnceLock`: a fork in the midst of the first call would leave the child waiting for a
+/// thread that it does not have.
+static STATUS: AtomicPtr<Status> = AtomicPtr::new(ptr::null_mut());
 
 /// The clock of this process and the reason for it. Decided once, at the first call, and kept: records of two
 /// clocks in one capture would not compare.
 pub fn status() -> &'static Status {
-    STATUS.get_or_init(|| Facts::gather().decide())
+    let decided = STATUS.load(Ordering::Acquire);
+    // SAFETY: null, or a box that was leaked below.
+    if let Some(decided) = unsafe { decided.as_ref() } {
+        return decided;
+    }
+    let mine = Box::leak(Box::new(Facts::gather().decide()));
+    match STATUS.compare_exchange(ptr::null_mut(), mine, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => mine,
+        // Another thread was quicker, and mine is lost: a few bytes, once. All go by the same.
+        // SAFETY: as above.
+        Err(theirs) => unsafe { &*theirs },
+    }
 }
 
 /// What would be decided now. The recorder asks at each anchor: a kernel that has stopped to trust the counter
