@@ -31,7 +31,7 @@ pub struct Config {
     pub mode: Mode,
     /// Bytes of a ring's first segment, a power of two; less when memory is short. 256 KiB.
     pub ring_bytes: u64,
-    /// Bytes of the largest segment that a ring grows to, a power of two. 4 MiB.
+    /// Bytes of the largest segment that a ring grows to, a power of two. 16 MiB.
     pub max_ring_bytes: u64,
     /// Bytes of all segments together; no more than three quarters of the free shared memory. 512 MiB.
     pub data_bytes: u64,
@@ -70,7 +70,7 @@ impl Default for Config {
             directory: None,
             mode: Mode::DropNewest,
             ring_bytes: 256 << 10,
-            max_ring_bytes: 4 << 20,
+            max_ring_bytes: 16 << 20,
             data_bytes: 512 << 20,
             staging_bytes: 4 << 20,
             spool_bytes: 32 << 20,

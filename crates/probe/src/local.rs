@@ -93,7 +93,8 @@ impl Local {
             losses::count_stopped();
             return false;
         }
-        if cold_lock::is_held_here() {
+        // A signal handler that interrupted a record must not take the producer away from under it.
+        if cold_lock::is_held_here() || self.producer().is_busy() {
             losses::count_nested();
             return false;
         }

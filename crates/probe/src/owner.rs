@@ -37,28 +37,32 @@ thread_local! {
     static OWNER: RefCell<Owner> = RefCell::default();
 }
 
-/// Runs `work` with this thread's owner; `None` once the thread is ending, or in the midst of another call of this.
-fn with<R>(work: impl FnOnce(&mut Owner) -> R) -> Option<R> {
-    OWNER
-        .try_with(|owner| {
-            owner
-                .try_borrow_mut()
-                .ok()
-                .map(|mut owner| work(&mut owner))
-        })
-        .ok()
-        .flatten()
+/// Why the owner is not to be had.
+enum Away {
+    /// The thread is ending: it has given its ring back.
+    Ending,
+    /// The caller is a signal handler that interrupted the owner's own work.
+    Busy,
+}
+
+/// Runs `work` with this thread's owner.
+fn with<R>(work: impl FnOnce(&mut Owner) -> R) -> Result<R, Away> {
+    let ran = OWNER.try_with(|owner| match owner.try_borrow_mut() {
+        Ok(mut owner) => Ok(work(&mut owner)),
+        Err(_) => Err(Away::Busy),
+    });
+    ran.unwrap_or(Err(Away::Ending))
 }
 
 /// Finds out whom this thread records for, while the gate shows `gate`, and gets it a ring.
 pub(crate) fn look(local: &Local, gate: u32) -> bool {
     local.look_again();
-    let found = with(|owner| owner.look(local, gate));
-    found.unwrap_or_else(|| {
-        // The thread is ending: it has given its ring back.
-        lose_without_ring();
-        false
-    })
+    match with(|owner| owner.look(local, gate)) {
+        Ok(found) => return found,
+        Err(Away::Ending) => lose_without_ring(),
+        Err(Away::Busy) => losses::count_nested(),
+    }
+    false
 }
 
 fn lose_without_ring() {
@@ -250,10 +254,13 @@ pub(crate) fn end_elsewhere(span: &OpenSpan, end: Ticks, outcome: Outcome) {
         return;
     }
     local::with(|local| {
-        if cold_lock::is_held_here() {
+        let nested = || {
             Producer::abandon(span.slot);
             losses::count_nested();
-            return;
+        };
+        // As in `Local::look`.
+        if cold_lock::is_held_here() || local.producer().is_busy() {
+            return nested();
         }
         let ended = with(|owner| {
             match owner.producer_of(local, span.who.serial()) {
@@ -266,7 +273,10 @@ pub(crate) fn end_elsewhere(span: &OpenSpan, end: Ticks, outcome: Outcome) {
             }
             true
         });
-        if ended != Some(true) {
+        if let Err(Away::Busy) = ended {
+            return nested();
+        }
+        if !ended.unwrap_or(false) {
             Producer::abandon(span.slot);
             match registry::listener(span.who.serial()) {
                 Some(handle) => handle.backend().lost(LossCause::AfterShutdown, 1, end),
@@ -279,7 +289,7 @@ pub(crate) fn end_elsewhere(span: &OpenSpan, end: Ticks, outcome: Outcome) {
 /// Enters a scope; false if the thread is ending.
 pub(crate) fn enter_scope(handle: &Handle) -> bool {
     local::with(Local::look_again);
-    with(|owner| owner.scopes.push(handle.clone())).is_some()
+    with(|owner| owner.scopes.push(handle.clone())).is_ok()
 }
 
 /// Leaves the innermost scope.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use common::Recording;
 use perf_probe::{
-    LossCause, TraceId, events, install, losses, measure, record_counter, record_gauge, trace,
+    LossCause, TraceId, events, install, losses, measure, record_counter, record_gauge, scope,
+    trace,
 };
 
 events! {
@@ -90,6 +91,13 @@ fn main() {
             }
             tally
         });
+        // Scopes that come and go have every thread look anew at whom it records for, also in the midst of a record.
+        let scopes = threads.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                scope(recording.handle(), || ());
+                std::thread::sleep(Duration::from_micros(30));
+            }
+        });
         unblock_signal();
         start_timer(Duration::from_micros(20));
         let mut attempted = 0_u64;
@@ -105,6 +113,7 @@ fn main() {
         start_timer(Duration::ZERO);
         stop.store(true, Ordering::Relaxed);
         tally = collector.join().expect("the collector ends");
+        scopes.join().expect("the scopes end");
         attempted
     });
     tally.take(&recording);

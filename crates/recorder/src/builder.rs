@@ -107,7 +107,8 @@ impl Builder {
         self
     }
 
-    /// Bytes of the largest ring that a thread can get, a power of two: 4 MiB by default.
+    /// Bytes of the largest ring that a thread can get, a power of two: 16 MiB by default, which outlast a drainer that is
+    /// kept from its processor for tens of milliseconds.
     pub fn max_ring_bytes(mut self, bytes: u64) -> Self {
         self.settings.arena.max_ring_bytes = bytes;
         self.settings.arena.ring_bytes = self.settings.arena.ring_bytes.min(bytes);

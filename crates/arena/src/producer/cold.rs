@@ -11,7 +11,8 @@ use crate::spare::GROWTH;
 use crate::sync::{Ordering, fence, signal_fence};
 
 impl Producer {
-    pub(crate) fn is_busy(&self) -> bool {
+    /// Whether a record is in the making: the caller is a signal handler that interrupted it.
+    pub fn is_busy(&self) -> bool {
         self.busy.get()
     }
 
