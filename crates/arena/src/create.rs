@@ -179,7 +179,7 @@ fn in_file(config: &Config, plan: Plan, file: ArenaFile) -> Result<Owner, Create
         });
     }
     owner.finish()?;
-    owner.stock();
+    owner.stock_all();
     Ok(owner)
 }
 
@@ -201,7 +201,7 @@ fn anonymous(config: &Config, reason: String) -> Result<Owner, CreateError> {
         .0
         .lock()
         .warn(Warning::AnonymousArena { reason });
-    owner.stock();
+    owner.stock_all();
     Ok(owner)
 }
 

@@ -1,11 +1,17 @@
 //! Moving records from the rings into the staging area.
 
+use crate::MAX_ANNOTATION_BYTES;
 use crate::consumer::Consumer;
 use crate::owner::{Owner, Ring, ThreadEntry};
+use crate::record::RECORD_BYTES;
 use crate::sync::Ordering;
 
 /// A ring that is so full before a round may need a bigger segment before the next.
 const PRESSED_PERMILLE: u32 = 250;
+
+/// Slots that a ring is given at least when room is shared out: more than any one record takes.
+const MIN_SHARE: usize = 512;
+const _: () = assert!(MIN_SHARE * RECORD_BYTES > 2 * MAX_ANNOTATION_BYTES);
 
 /// What one round of draining did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -53,17 +59,20 @@ impl Owner {
         let count = self.rings.len();
         let start = if count == 0 { 0 } else { self.first % count };
         self.first = start;
+        let shares = self.shares(max_slots);
         for step in 0..count {
             let index = (start + step) % count;
-            if self.staging.used_slots() >= max_slots {
+            let share = shares.as_ref().map_or(max_slots, |shares| shares[index]);
+            let end = max_slots.min(self.staging.used_slots().saturating_add(share));
+            if self.staging.used_slots() >= end {
                 drained.is_full |= self.rings[index].consumer.available() > 0;
-                if drained.is_full {
+                if drained.is_full && shares.is_none() {
                     self.first = index;
                     break;
                 }
                 continue;
             }
-            self.drain_ring(index, max_slots, &mut drained);
+            self.drain_ring(index, end, &mut drained);
         }
         reached(DrainStep::Copied);
         self.staging.publish();
@@ -71,6 +80,27 @@ impl Owner {
         self.commit();
         reached(DrainStep::Committed);
         drained
+    }
+
+    /// When the rings have more than there is room for: how many slots of it each gets. In proportion to what it has, so
+    /// that what comes together is of one time: then most traces, which cross threads, are whole in one chunk. `None` when
+    /// there is room for all, or so little that the rings take turns.
+    fn shares(&self, max_slots: usize) -> Option<Vec<usize>> {
+        let room = max_slots.saturating_sub(self.staging.used_slots());
+        let ready: Vec<u64> = self
+            .rings
+            .iter()
+            .map(|ring| ring.consumer.available())
+            .collect();
+        let total: u64 = ready.iter().sum();
+        let is_scarce = total + ready.len() as u64 > room as u64;
+        if !is_scarce || room < ready.len() * MIN_SHARE {
+            return None;
+        }
+        let spare = (room - ready.len() * MIN_SHARE) as u128;
+        let share =
+            |&ready: &u64| MIN_SHARE + (u128::from(ready) * spare / u128::from(total)) as usize;
+        Some(ready.iter().map(share).collect())
     }
 
     fn drain_ring(&mut self, index: usize, max_slots: usize, drained: &mut Drained) {

@@ -16,6 +16,7 @@ use crate::open::{self, OpenSpan};
 use crate::ring::{RING_FREE, RingHead};
 use crate::spool::{SpoolReader, SpoolWriter};
 use crate::staging::{StagedBlock, Staging};
+use crate::stock::Preparing;
 use crate::sync::Ordering;
 
 /// The draining half of an arena. There is one; it may move to another thread.
@@ -38,6 +39,7 @@ pub struct Owner {
     pub(crate) new_threads: Vec<ThreadEntry>,
     names_read: u64,
     pub(crate) stock_pause: u32,
+    pub(crate) preparing: Option<Preparing>,
     path: Option<PathBuf>,
 }
 
@@ -98,6 +100,7 @@ impl Owner {
             new_threads: Vec::new(),
             names_read: 0,
             stock_pause: 0,
+            preparing: None,
             path,
         }
     }

@@ -1,68 +1,118 @@
 //! Keeping the spare pool stocked, so that a producer that runs out finds more without a system call.
 
-use crate::alloc::{Allocator, Got};
+use crate::alloc::{Allocator, Got, bytes_of};
 use crate::arena::Inner;
 use crate::config::Mode;
-use crate::owner::Owner;
+use crate::owner::{Owner, Ring};
 use crate::record::RECORD_BYTES;
 use crate::spare::{GROWTH, SPARE_PLACES};
 use crate::sys;
 
-/// Segments of one size that lie ready when no ring is under pressure.
-const IDLE_SPARES: usize = 1;
-/// The most that lie ready.
-const MAX_SPARES: usize = 6;
-/// Spares never take more than this part of the memory that is left, so that new threads still find some.
+/// Spares of the size after the first that lie ready: threads often begin together.
+const FIRST_SPARES: usize = 3;
+/// Spares above this size lie ready only once a ring has grown to the size before: most never do.
+const IDLE_BYTES: u64 = 4 << 20;
+/// The most that lie ready of one size.
+const MAX_SPARES: usize = 4;
+/// Spares together never take more than this part of the memory that is left, so that new threads still find some.
 const SHARE_OF_REST: u64 = 4;
 /// Rounds of maintenance without a further attempt after memory was not to be had.
 const PAUSE_ROUNDS: u32 = 1000;
+/// Bytes whose pages are touched in one round: a millisecond, in which no ring may fill up.
+const POPULATE_BYTES: u64 = 1 << 20;
+
+/// A segment on its way to the shelf: its pages are being touched, a piece each round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preparing {
+    index: u32,
+    bytes: u64,
+    touched: u64,
+}
 
 impl Owner {
-    /// Puts segments and blocks on the shelves.
-    pub(crate) fn stock(&mut self) {
+    /// Puts on the shelves all that should lie there. Takes as long as it takes: for the time before anything is recorded.
+    pub(crate) fn stock_all(&mut self) {
+        while self.stock() {}
+    }
+
+    /// Puts segments and blocks on the shelves, or prepares some. Says whether there is more to do.
+    pub(crate) fn stock(&mut self) -> bool {
         let inner = self.arena.0;
         self.stock_blocks();
         if self.stock_pause > 0 {
             self.stock_pause -= 1;
-            return;
+            return false;
         }
         if inner.mode == Mode::Overwrite {
-            return;
+            return false;
         }
-        for bytes in sizes(inner) {
-            let wanted = self.wanted_spares(bytes);
-            let shelf = &inner.space.spares().segments;
-            let ready = shelf
-                .iter()
-                .filter(|&it| self.segment_bytes(it) == bytes)
-                .count();
-            for _ in ready..wanted {
-                let Some(got) = take(&mut inner.lock(), inner, bytes) else {
-                    self.stock_pause = PAUSE_ROUNDS;
-                    return;
-                };
-                if got.is_new
-                    && let Some(data) = inner.space.data(got.index)
-                {
-                    sys::populate(data.cast(), bytes as usize);
-                }
-                if !shelf.put(got.index) {
-                    inner.lock().free_segment(&inner.space, got.index);
-                    return;
-                }
-            }
+        if let Some(segment) = self.preparing.take() {
+            self.prepare(segment);
+            return true;
+        }
+        let Some(bytes) = sizes(inner).find(|&bytes| self.wants_spare(bytes)) else {
+            return false;
+        };
+        let Some(got) = take(&mut inner.lock(), inner, bytes) else {
+            self.stock_pause = PAUSE_ROUNDS;
+            return false;
+        };
+        self.prepare(Preparing {
+            index: got.index,
+            bytes,
+            touched: if got.is_new { 0 } else { bytes },
+        });
+        true
+    }
+
+    /// Touches the next piece of a segment, and puts it on the shelf after the last one.
+    fn prepare(&mut self, mut segment: Preparing) {
+        let inner = self.arena.0;
+        let piece = (segment.bytes - segment.touched).min(POPULATE_BYTES);
+        if piece > 0
+            && let Some(data) = inner.space.data(segment.index)
+        {
+            // SAFETY: the piece ends at the segment's end or before.
+            let at = unsafe { data.cast::<u8>().byte_add(segment.touched as usize) };
+            sys::populate(at, piece as usize);
+        }
+        segment.touched += piece;
+        if segment.touched < segment.bytes {
+            self.preparing = Some(segment);
+        } else if !inner.space.spares().segments.put(segment.index) {
+            inner.lock().free_segment(&inner.space, segment.index);
+            self.stock_pause = PAUSE_ROUNDS;
         }
     }
 
-    /// Spares of a size: one, and one for each ring under pressure that it would be bigger for.
+    fn wants_spare(&self, bytes: u64) -> bool {
+        let shelf = &self.arena.0.space.spares().segments;
+        let of_this_size = |&index: &u32| self.segment_bytes(index) == bytes;
+        shelf.iter().filter(of_this_size).count() < self.wanted_spares(bytes)
+    }
+
+    /// Spares of a size: some, and one for each ring under pressure that it would be bigger for. Of the smallest, one if
+    /// there is a ring that could shrink to it.
     fn wanted_spares(&self, bytes: u64) -> usize {
-        let slots = bytes / RECORD_BYTES as u64;
+        let inner = self.arena.0;
+        if bytes <= inner.ring_bytes {
+            let is_grown =
+                |ring: &Ring| ring.consumer.segment_slots() * RECORD_BYTES as u64 > bytes;
+            return self.rings.iter().any(is_grown).into();
+        }
+        let ring_bytes = |ring: &Ring| ring.consumer.segment_slots() * RECORD_BYTES as u64;
+        let idle = if bytes <= inner.ring_bytes * GROWTH {
+            FIRST_SPARES
+        } else {
+            let is_near = |ring: &Ring| ring_bytes(ring) * GROWTH >= bytes;
+            usize::from(bytes <= IDLE_BYTES || self.rings.iter().any(is_near))
+        };
         let pressed = self
             .rings
             .iter()
-            .filter(|ring| ring.is_pressed && ring.consumer.segment_slots() < slots)
+            .filter(|ring| ring.is_pressed && ring_bytes(ring) < bytes)
             .count();
-        (IDLE_SPARES + pressed).min(MAX_SPARES)
+        (idle + pressed).min(MAX_SPARES)
     }
 
     fn stock_blocks(&mut self) {
@@ -81,14 +131,22 @@ impl Owner {
     }
 }
 
-/// The sizes that rings grow to.
+/// The sizes of rings.
 fn sizes(inner: &Inner) -> impl Iterator<Item = u64> {
-    let (first, last) = (inner.ring_bytes, inner.max_ring_bytes);
+    let last = inner.max_ring_bytes;
     let next = move |&bytes: &u64| (bytes < last).then(|| (bytes * GROWTH).min(last));
-    std::iter::successors(next(&first), next)
+    std::iter::successors(Some(inner.ring_bytes), next)
 }
 
+const _: () = assert!(
+    4 * MAX_SPARES <= SPARE_PLACES,
+    "four sizes fit on the shelf"
+);
+
 fn take(allocator: &mut Allocator, inner: &Inner, bytes: u64) -> Option<Got> {
-    let fair = bytes <= allocator.rest(&inner.space) / SHARE_OF_REST;
+    let shelf = inner.space.spares().segments.iter();
+    let on_shelf: u64 = shelf.map(|index| bytes_of(&inner.space, index)).sum();
+    let rest = allocator.rest(&inner.space) + on_shelf;
+    let fair = bytes + on_shelf <= rest / SHARE_OF_REST;
     fair.then(|| allocator.exact_segment(&inner.space, bytes).ok())?
 }

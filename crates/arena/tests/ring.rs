@@ -4,11 +4,11 @@ mod common;
 
 use common::{Item, SLOTS, attached, config, directory, drain_one, items, owner, span};
 use perf_arena::{
-    AnnotationValue, LossCause, MAX_ANNOTATION_BYTES, Mode, Producer, Record, Rejected, SpanSlot,
-    create, tag,
+    AnnotationValue, LossCause, MAX_ANNOTATION_BYTES, Mode, Owner, Producer, Record, Rejected,
+    SpanSlot, create, tag,
 };
 
-fn push_and_expect(producer: &Producer, owner: &mut perf_arena::Owner, from: u64, count: u64) {
+fn push_and_expect(producer: &Producer, owner: &mut Owner, from: u64, count: u64) {
     for n in from..from + count {
         producer.push(span(n)).unwrap();
     }
@@ -231,6 +231,106 @@ fn a_ring_grows_into_spare_segments_and_keeps_the_order() {
         push_and_expect(&producer, &mut owner, round * 100_000, 30_000);
     }
     assert_eq!(owner.rings()[0].segment_slots, 32768);
+}
+
+#[test]
+fn a_ring_that_is_hardly_used_becomes_small_again_and_keeps_the_order() {
+    let directory = directory();
+    let mut config = config(directory.path());
+    config.max_ring_bytes = 1 << 20;
+    let mut owner = create(&config).unwrap();
+    let producer = attached(&owner);
+    let mut next = 0;
+    let mut push = |count: u64| {
+        for n in next..next + count {
+            producer.push(span(n)).unwrap();
+        }
+        next += count;
+    };
+    let mut expected = 0;
+    let mut check = |owner: &mut Owner| loop {
+        let got = drain_one(owner);
+        if got.is_empty() {
+            return;
+        }
+        let count = got.len() as u64;
+        let records = (expected..expected + count).map(|n| Record(span(n)));
+        assert_eq!(got, records.collect::<Vec<_>>());
+        expected += count;
+    };
+    // A burst that fills all sizes, and then a trickle that is drained in time.
+    push(512 + 2048 + 8192 + 32768);
+    check(&mut owner);
+    assert_eq!(owner.rings()[0].segment_slots, 32768);
+    for _ in 0..2_000 {
+        push(30);
+        check(&mut owner);
+    }
+    assert_eq!(owner.rings()[0].segment_slots, SLOTS);
+    let slots = |bytes: u64| bytes / size_of::<Record>() as u64;
+    assert!(
+        slots(owner.memory().segment_bytes) < 4 * 32768,
+        "segments are used again"
+    );
+    // And bursts find room as before.
+    push(512 + 2048 + 8192);
+    check(&mut owner);
+    assert!(owner.rings()[0].segment_slots >= 8192);
+}
+
+#[test]
+fn scarce_room_is_shared_out_by_what_each_ring_has() {
+    let directory = directory();
+    let mut config = config(directory.path());
+    config.ring_bytes = 256 << 10;
+    config.max_ring_bytes = 256 << 10;
+    config.data_bytes = 256 << 20;
+    let mut owner = create(&config).unwrap();
+    let producers: Vec<_> = (0..3).map(|_| attached(&owner)).collect();
+    for (producer, count) in producers.iter().zip([8000, 4000, 10]) {
+        (0..count).for_each(|n| producer.push(span(n)).unwrap());
+    }
+    // 6000 slots: 512 each, and of the other 4464 two thirds and one third.
+    let drained = owner.drain(6000);
+    assert!(drained.is_full);
+    let taken: Vec<usize> = owner.staged().map(|block| block.records.len()).collect();
+    assert_eq!(taken.len(), 3);
+    for (taken, about) in taken.iter().zip([3486, 1998, 10]) {
+        assert!(taken.abs_diff(about) <= 4, "{taken} and not about {about}");
+    }
+    // Nothing is left behind for good.
+    let mut total = taken.iter().sum::<usize>();
+    owner.clear_staged();
+    while owner.drain(6000).slots > 0 {
+        total += owner
+            .staged()
+            .map(|block| block.records.len())
+            .sum::<usize>();
+        owner.clear_staged();
+    }
+    assert_eq!(total, 12_010);
+}
+
+#[test]
+fn a_ring_that_was_full_takes_what_fits_as_soon_as_there_is_room() {
+    let directory = directory();
+    let mut owner = owner(directory.path());
+    let producer = attached(&owner);
+    (0..SLOTS).for_each(|n| producer.push(span(n)).unwrap());
+    for lost in 1..200 {
+        assert_eq!(producer.push(span(lost)), Err(Rejected::Full));
+        assert_eq!(owner.lost(LossCause::RingFull), lost);
+    }
+    assert_eq!(drain_one(&mut owner).len(), SLOTS as usize);
+    producer.push(span(7)).unwrap();
+    let got = items(&drain_one(&mut owner));
+    let lost = Item::Lost {
+        cause: u32::from(LossCause::RingFull.code()),
+        count: 199,
+        from: 1,
+        to: 199,
+    };
+    assert_eq!(got, [lost, Item::Record(Record(span(7)))]);
 }
 
 #[test]

@@ -174,7 +174,6 @@ impl Drainer {
             self.housekeeping(now);
             round.is_blocked = !self.offer(outlet);
         }
-        self.owner.maintain();
         round
     }
 
@@ -189,6 +188,8 @@ impl Drainer {
         }
         for _ in 0..CHUNKS_A_ROUND {
             round.is_blocked = !self.offer(outlet);
+            // Each time: rings that fill up want bigger segments while the drainer is busiest.
+            self.owner.maintain();
             if round.is_blocked {
                 return round;
             }

@@ -10,6 +10,11 @@ use crate::space::Space;
 use crate::spare::GROWTH;
 use crate::sync::{Ordering, fence, signal_fence};
 
+/// A ring of which at most one slot in so many is in use is larger than it need be.
+const ROOMY: u64 = 4 * GROWTH;
+/// Records that a full ring loses before it is looked at again, unless the drainer has been there.
+const LOST_BETWEEN_LOOKS: u32 = 63;
+
 impl Producer {
     /// Whether a record is in the making: the caller is a signal handler that interrupted it.
     pub fn is_busy(&self) -> bool {
@@ -47,6 +52,7 @@ impl Producer {
         self.blocks.set(0);
         self.block_index.set(0);
         self.untracked_left.set(0);
+        self.full_left.set(0);
         self.extras.set(0);
         self.extras_end.set(head);
         if let Some(first) = ring.block.load(Ordering::Relaxed).checked_sub(1)
@@ -164,13 +170,19 @@ impl Producer {
             }
             return Err(Rejected::Detached);
         };
+        if self.is_still_full(ring, need) {
+            self.lose(LossCause::RingFull, ticks);
+            return Err(Rejected::Full);
+        }
         let untold = IN_BAND.map(|cause| ring.loss[usize::from(cause.code())].read(cause));
         let notices = untold.iter().filter(|loss| loss.pending() > 0).count() as u64;
         if let Err(cause) = self.extend_limit(ring, need + notices) {
-            if !self.count_loss(cause, 1, ticks) {
-                // The arena was closed in the midst of this.
-                loss::count_process_loss(LossCause::AfterShutdown, 1);
+            if cause == LossCause::RingFull {
+                self.full_need.set(need);
+                self.full_tail.set(ring.tail.load(Ordering::Relaxed));
+                self.full_left.set(LOST_BETWEEN_LOOKS);
             }
+            self.lose(cause, ticks);
             return Err(match cause {
                 LossCause::TooLarge => Rejected::TooLarge,
                 _ => Rejected::Full,
@@ -180,6 +192,24 @@ impl Producer {
             self.write_loss(ring, loss);
         }
         Ok(self.head.get())
+    }
+
+    fn lose(&self, cause: LossCause, ticks: u64) {
+        if !self.count_loss(cause, 1, ticks) {
+            // The arena was closed in the midst of this.
+            loss::count_process_loss(LossCause::AfterShutdown, 1);
+        }
+    }
+
+    /// Whether a moment ago there was no room for as many slots, and the drainer has taken nothing out since. Then looking
+    /// for room is put off for some records: a thread that loses many must not keep the drainer from its processor by it.
+    fn is_still_full(&self, ring: &RingHead, need: u64) -> bool {
+        let left = self.full_left.get();
+        let is_full = left > 0
+            && need >= self.full_need.get()
+            && ring.tail.load(Ordering::Relaxed) == self.full_tail.get();
+        self.full_left.set(if is_full { left - 1 } else { 0 });
+        is_full
     }
 
     fn write_loss(&self, ring: &RingHead, loss: &loss::Loss) {
@@ -195,7 +225,13 @@ impl Producer {
         if ring.mode.load(Ordering::Relaxed) == MODE_OVERWRITE {
             return self.reserve_quarter(ring, need);
         }
-        if self.room(ring) >= need {
+        let room = self.room(ring);
+        if room >= need {
+            let slots = self.mask.get() + 1;
+            let is_roomy = slots - room <= slots / ROOMY && need <= slots / ROOMY;
+            if is_roomy && self.shrink() {
+                self.room(ring);
+            }
             return Ok(());
         }
         if self.grow() && self.room(ring) >= need {
@@ -237,18 +273,26 @@ impl Producer {
         if slots >= u64::from(self.max_slots.get()) {
             return false;
         }
+        let usual = |size| size > slots && size <= slots * GROWTH;
+        self.move_on(usual) || self.move_on(|size| size > slots)
+    }
+
+    /// Goes on in a smaller spare segment. A ring goes round all of its segment, however few records wait in it: a smaller
+    /// one stays in the processor's caches.
+    fn shrink(&self) -> bool {
+        let slots = self.mask.get() + 1;
+        self.move_on(|size| size < slots && size * GROWTH >= slots)
+    }
+
+    /// Goes on in a spare segment with as many slots as are wanted.
+    fn move_on(&self, is_wanted: impl Fn(u64) -> bool) -> bool {
         let Some(space) = self.space.get() else {
             return false;
         };
-        let size = |index| {
-            space
-                .segment(index)
-                .map_or(0, |it| it.slots.load(Ordering::Relaxed))
-        };
-        let bigger = |index| u64::from(size(index)) > slots;
-        let usual = |index| bigger(index) && u64::from(size(index)) <= slots * GROWTH;
-        let shelf = &space.spares().segments;
-        let spare = shelf.take(usual).or_else(|| shelf.take(bigger));
+        let spare = space.spares().segments.take(|index| {
+            let segment = space.segment(index);
+            segment.is_some_and(|it| is_wanted(it.slots.load(Ordering::Relaxed).into()))
+        });
         let Some(index) = spare else { return false };
         let (Some(old), Some(new), Some(data), Some(ring)) = (
             space.segment(self.segment.get()),

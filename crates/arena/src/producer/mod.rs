@@ -52,6 +52,10 @@ pub struct Producer {
     block_index: Cell<u32>,
     /// So many begins are untracked without a look, after a look found no free slot.
     untracked_left: Cell<u32>,
+    /// Records to lose before a full ring is looked at again, while its tail stays where it was.
+    full_left: Cell<u32>,
+    full_tail: Cell<u64>,
+    full_need: Cell<u64>,
     /// The last run of slots that are not records of their own (losses, padding, payloads): its length and its end.
     extras: Cell<u64>,
     extras_end: Cell<u64>,
@@ -79,6 +83,9 @@ impl Producer {
                 blocks: Cell::new(0),
                 block_index: Cell::new(0),
                 untracked_left: Cell::new(0),
+                full_left: Cell::new(0),
+                full_tail: Cell::new(0),
+                full_need: Cell::new(0),
                 extras: Cell::new(0),
                 extras_end: Cell::new(0),
             }
