@@ -91,17 +91,17 @@ impl Owner {
         shelf.iter().filter(of_this_size).count() < self.wanted_spares(bytes)
     }
 
-    /// Spares of a size: some, and one for each ring under pressure that it would be bigger for. Of the smallest, one if
-    /// there is a ring that could shrink to it.
+    /// Spares of a size: some, and one for each ring under pressure that it would be bigger for.
     fn wanted_spares(&self, bytes: u64) -> usize {
         let inner = self.arena.0;
-        if bytes <= inner.ring_bytes {
-            let is_grown =
-                |ring: &Ring| ring.consumer.segment_slots() * RECORD_BYTES as u64 > bytes;
-            return self.rings.iter().any(is_grown).into();
-        }
         let ring_bytes = |ring: &Ring| ring.consumer.segment_slots() * RECORD_BYTES as u64;
-        let idle = if bytes <= inner.ring_bytes * GROWTH {
+        let idle = if bytes <= inner.ring_bytes {
+            // For a ring that becomes small again.
+            self.rings
+                .iter()
+                .any(|ring| ring_bytes(ring) > bytes)
+                .into()
+        } else if bytes == inner.ring_bytes * GROWTH && bytes <= IDLE_BYTES / FIRST_SPARES as u64 {
             FIRST_SPARES
         } else {
             let is_near = |ring: &Ring| ring_bytes(ring) * GROWTH >= bytes;

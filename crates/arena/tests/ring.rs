@@ -279,6 +279,28 @@ fn a_ring_that_is_hardly_used_becomes_small_again_and_keeps_the_order() {
 }
 
 #[test]
+fn a_ring_that_began_small_for_want_of_memory_grows_to_the_usual_size() {
+    let directory = directory();
+    let mut config = config(directory.path());
+    config.ring_bytes = 256 << 10;
+    config.max_ring_bytes = 256 << 10;
+    let mut owner = create(&config).unwrap();
+    let producer = attached(&owner);
+    drain_one(&mut owner);
+    let first = owner.rings()[0].segment_slots;
+    assert!(first < 8192, "a fair share of 16 MiB is {first} slots");
+    for round in 0..20 {
+        let full = (0..)
+            .take_while(|n| producer.push(span(*n)).is_ok())
+            .count();
+        assert!(full > 0, "round {round}");
+        drain_one(&mut owner);
+        drain_one(&mut owner);
+    }
+    assert_eq!(owner.rings()[0].segment_slots, 8192);
+}
+
+#[test]
 fn scarce_room_is_shared_out_by_what_each_ring_has() {
     let directory = directory();
     let mut config = config(directory.path());
