@@ -38,7 +38,9 @@ pub struct Owner {
     pub(crate) gone: [u64; LOSS_CAUSES],
     pub(crate) new_threads: Vec<ThreadEntry>,
     names_read: u64,
+    /// Rounds in which only spares of less than `stock_below` bytes are laid out.
     pub(crate) stock_pause: u32,
+    pub(crate) stock_below: u64,
     pub(crate) preparing: Option<Preparing>,
     path: Option<PathBuf>,
 }
@@ -100,6 +102,7 @@ impl Owner {
             new_threads: Vec::new(),
             names_read: 0,
             stock_pause: 0,
+            stock_below: 0,
             preparing: None,
             path,
         }
