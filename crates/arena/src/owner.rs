@@ -9,7 +9,7 @@ use crate::arena::{Arena, Inner};
 use crate::backing::Backing;
 use crate::consumer::Consumer;
 use crate::error::{CreateError, Warning};
-use crate::layout::{PAGE_BYTES, Section};
+use crate::layout::Section;
 use crate::loss::{self, LOSS_CAUSES, Loss, LossCause};
 use crate::names::EventEntry;
 use crate::open::{self, OpenSpan};
@@ -155,12 +155,20 @@ impl Owner {
     pub fn take_new_events(&mut self) -> Vec<EventEntry> {
         let space = &self.arena.0.space;
         let end = space.header().names_used.load(Ordering::Acquire);
-        let offset = space.header().section(Section::Names).offset();
-        debug_assert!(offset >= PAGE_BYTES && end >= self.names_read);
-        // SAFETY: published entries are allocated and never change.
+        let section = space.header().section(Section::Names);
+        let offset = section.offset();
+        // In the child of a fork that let go of the arena, all of these are zero.
+        let Some(bytes) = end
+            .min(section.committed_bytes())
+            .checked_sub(self.names_read)
+        else {
+            return Vec::new();
+        };
+        let end = self.names_read + bytes;
+        // SAFETY: published entries are allocated and never change; no bytes in a section that is not there.
         let mut rest: &[u8] = unsafe {
             let from = space.base().byte_add((offset + self.names_read) as usize);
-            std::slice::from_raw_parts(from.as_ptr(), (end - self.names_read) as usize)
+            std::slice::from_raw_parts(from.as_ptr(), bytes as usize)
         };
         self.names_read = end;
         let mut events = Vec::new();
