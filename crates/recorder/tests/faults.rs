@@ -258,6 +258,17 @@ fn a_dead_disk_does_not_keep_the_program_from_ending() {
 }
 
 #[test]
+fn whoever_waits_without_end_gets_everything() {
+    let disk = Disk::new(|_, length| Ok(length));
+    let recorder = builder(&disk)
+        .patience(Duration::MAX)
+        .interval(Duration::MAX)
+        .start()
+        .expect("the recorder starts");
+    record(recorder, &disk, 1_000);
+}
+
+#[test]
 fn a_sink_that_often_has_no_room_gets_everything_in_order() {
     #[derive(Clone, Default)]
     struct Moody(Arc<Mutex<(u64, Vec<u8>)>>);
