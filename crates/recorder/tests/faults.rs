@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::Capture;
+use common::{Capture, child};
 use perf_format::WarningCode;
 use perf_probe::{events, record_histogram};
-use perf_recorder::{Builder, Recorder, Refused, Sink, StopError, Storage, SyncPolicy};
+use perf_recorder::{Builder, Recorder, Refused, Sink, StartError, StopError, Storage, SyncPolicy};
 
 events! {
     NUMBER: observation("") = "number";
@@ -332,4 +332,37 @@ fn a_directory_that_vanishes_is_told_of_and_harms_nobody() {
         "{:?}",
         stopped.warnings
     );
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_in_shared_memory() {
+    struct Full;
+    impl Storage for Full {
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+            Err(io::Error::from_raw_os_error(libc::ENOSPC))
+        }
+        fn sync(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    struct Closed;
+    impl Sink for Closed {
+        fn accept(&mut self, _: &[u8]) -> Result<(), Refused> {
+            Err(Refused)
+        }
+    }
+    let directory = child::memory_dir();
+    let arena = child::private_dir(directory.path(), "arena");
+    let builder = || Recorder::builder().arena_directory(&arena).salvage(false);
+    let error = builder().storage(Full).start().expect_err("no room");
+    assert!(
+        matches!(error, StartError::CreateCapture { .. }),
+        "{error:?}"
+    );
+    let error = builder().sink(Closed).start().expect_err("refused");
+    assert!(matches!(error, StartError::System { .. }), "{error:?}");
+    assert!(builder().manual(&mut Closed).is_err());
+    let left = std::fs::read_dir(&arena).expect("the directory");
+    let left: Vec<_> = left.flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
