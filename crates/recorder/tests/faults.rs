@@ -182,6 +182,25 @@ fn a_failed_sync_is_told_with_its_bytes_and_not_asked_again() {
 }
 
 #[test]
+fn the_stop_waits_for_a_slow_sync_as_long_as_it_may() {
+    let mut disk = Disk::new(|_, length| Ok(length));
+    disk.sync = |_| {
+        thread::sleep(Duration::from_millis(1_500));
+        Ok(())
+    };
+    let recorder = builder(&disk)
+        .patience(Duration::from_secs(60))
+        .sync_policy(SyncPolicy::AtStop)
+        .start()
+        .expect("the recorder starts");
+    recorder.scope(|| record_histogram(NUMBER, 1));
+    recorder.stop().expect("a clean end");
+    // Held by a sync that is under way.
+    let calls = disk.calls.try_lock().expect("no sync is under way");
+    assert_eq!(calls.1, 1);
+}
+
+#[test]
 fn never_to_sync_is_a_policy() {
     let disk = Disk::new(|_, length| Ok(length));
     let recorder = builder(&disk)
