@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
+    Plot(cmd::plot::Args),
     Completions(cmd::completions::Args),
     Man(cmd::man::Args),
 }
@@ -183,6 +184,25 @@ pub(crate) fn report_options(
     selection: &Selection,
     figures: &Figures,
 ) -> anyhow::Result<ReportOptions> {
+    Ok(ReportOptions {
+        every_ns: figures.every.map(Span::ns),
+        by: figures.by.clone(),
+        percentiles: figures.percentiles.clone(),
+        scan: figures.scan,
+        exact: figures.exact,
+        ..selected(input, workers, selection)?
+    })
+}
+
+/// What is selected, for an analysis that is the usual one in all else.
+///
+/// # Errors
+/// When a time without an offset does not exist in the zone.
+pub(crate) fn selected(
+    input: &Input,
+    workers: &Workers,
+    selection: &Selection,
+) -> anyhow::Result<ReportOptions> {
     let bound =
         |moment: &Option<Moment>| moment.as_ref().map(|m| m.bound(&selection.tz)).transpose();
     Ok(ReportOptions {
@@ -190,13 +210,9 @@ pub(crate) fn report_options(
         since: bound(&selection.since)?,
         until: bound(&selection.until)?,
         skip_ns: selection.skip.map_or(0, Span::ns),
-        every_ns: figures.every.map(Span::ns),
-        by: figures.by.clone(),
-        percentiles: figures.percentiles.clone(),
-        scan: figures.scan,
-        exact: figures.exact,
         strict: input.strict,
         threads: workers.threads(),
+        ..ReportOptions::default()
     })
 }
 

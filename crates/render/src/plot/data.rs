@@ -29,12 +29,14 @@ impl Unit {
         }
     }
 
-    /// A value within a sentence, to three digits: `3.79 ms`, `12.3 orders`.
+    /// A value within a sentence, to three digits, or whole: `3.79 ms`, `12 orders`.
     pub fn value(&self, value: f64) -> String {
         match self {
             Unit::Ns => number::nanos_inline(value),
+            // Most are whole, and then so is what is said of them.
+            Unit::Count if value.fract() == 0.0 => number::integer(value as i128),
             Unit::Count => number::number(value),
-            Unit::Named(_) => format!("{} {}", number::number(value), self.name()),
+            Unit::Named(_) => format!("{} {}", Unit::Count.value(value), self.name()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The percentile curve.
 
 use super::canvas::{Canvas, Head, Picture, Rect, picture};
-use super::data::Series;
+use super::data::{Series, Unit};
 use super::frame::{Frame, nothing};
 use super::labels::{self, EndLabel};
 use super::scale::{Axis, Extent, Run};
@@ -38,6 +38,11 @@ fn head(series: &[&Series]) -> Head {
             "{name}: half are {} or less, the greatest {}",
             value(0.5),
             value(1.0)
+        ),
+        _ if first.unit != Unit::Ns => format!(
+            "{name}: half are {} or less, one in a hundred {} or more",
+            value(0.5),
+            value(0.99)
         ),
         _ => format!(
             "{name}: half take {}, one in a hundred {} or more",

@@ -120,10 +120,9 @@ fn owners(bands: &[&Band]) -> Vec<Owner> {
         owners = shown;
         owners.push(together);
     }
-    let mut colour = 0;
-    for owner in owners.iter_mut().filter(|owner| !owner.gap) {
+    let stages = owners.iter_mut().filter(|owner| !owner.gap);
+    for (colour, owner) in stages.enumerate() {
         owner.ink = Ink::Series(colour);
-        colour += 1;
     }
     owners
 }

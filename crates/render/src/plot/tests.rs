@@ -132,7 +132,7 @@ fn throughput_of(names: &[&str], slots: i64) -> Throughput {
     let rate = |(number, name): (usize, &&str)| Rate {
         name: (*name).to_owned(),
         per_second: (0..slots)
-            .map(|slot| (slot != 3).then(|| 100.0 * (number as f64 + 1.0) + slot as f64))
+            .map(|slot| (slot != 3).then_some(100.0 * (number as f64 + 1.0) + slot as f64))
             .collect(),
     };
     Throughput {
