@@ -36,12 +36,7 @@ pub(super) fn slot_length(from: i64, to: i64, asked: Option<i64>) -> i64 {
         slots <= MAX_SLOTS as i128
     };
     if let Some(asked) = asked {
-        let span = i128::from(to) - i128::from(from);
-        let least = span / MAX_SLOTS as i128 / i128::from(asked);
-        let least = i64::try_from(least).unwrap_or(i64::MAX).max(1);
-        let mut multiples =
-            (least..=least.saturating_add(2)).map(|times| asked.saturating_mul(times));
-        return multiples.find(|length| fits(*length)).unwrap_or(i64::MAX);
+        return shortest_multiple(from, to, asked, fits);
     }
     let mut length = 1;
     while length < SECOND {
@@ -67,6 +62,26 @@ pub(super) fn slot_length(from: i64, to: i64, asked: Option<i64>) -> i64 {
     }
 }
 
+/// The shortest multiple of `asked` that `fits`, of which the ones near it do not.
+fn shortest_multiple(from: i64, to: i64, asked: i64, fits: impl Fn(i64) -> bool) -> i64 {
+    if fits(asked) {
+        return asked;
+    }
+    // Slots of this many times the length are more than fit, and as few as fit even if the ends cut two of them.
+    let span = i128::from(to) - i128::from(from);
+    let times = |slots: i128| i64::try_from(span / slots / i128::from(asked)).unwrap_or(i64::MAX);
+    let mut short = times(MAX_SLOTS as i128 + 1).max(1);
+    let mut long = times(MAX_SLOTS as i128 - 2).saturating_add(1).max(2);
+    while long - short > 1 {
+        let middle = short + (long - short) / 2;
+        match fits(asked.saturating_mul(middle)) {
+            true => long = middle,
+            false => short = middle,
+        }
+    }
+    asked.saturating_mul(long)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,11 +89,11 @@ mod tests {
     #[test]
     fn lengths_are_those_people_count_in() {
         assert_eq!(slot_length(0, 30 * SECOND, None), 500_000_000);
-        assert_eq!(slot_length(0, HOUR, None), 2 * MINUTE / 2 * 2);
+        assert_eq!(slot_length(0, HOUR, None), MINUTE);
         assert_eq!(slot_length(5, 5, None), 1);
         assert_eq!(slot_length(0, 30 * SECOND, Some(SECOND)), SECOND);
         assert_eq!(slot_length(0, HOUR, Some(7 * SECOND)), 35 * SECOND);
-        assert_eq!(slot_length(i64::MIN, i64::MAX, Some(1)) > 1, true);
+        assert!(slot_length(i64::MIN, i64::MAX, Some(1)) > 1);
         assert!(slot_length(i64::MIN, i64::MAX, None) > 1);
     }
 

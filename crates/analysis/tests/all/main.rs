@@ -4,5 +4,6 @@ mod edge;
 mod files;
 mod hostile;
 mod oracle;
+mod plot;
 mod verify;
 mod world;
