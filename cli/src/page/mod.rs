@@ -8,6 +8,7 @@ use crate::gate::Unmatched;
 mod capture;
 mod events;
 pub(crate) mod info;
+pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;
