@@ -101,4 +101,6 @@ impl WarningCode {
     pub const SALVAGE: WarningCode = WarningCode(7);
     /// Spans could not be tracked while open: no slot was free.
     pub const UNTRACKED_SPANS: WarningCode = WarningCode(8);
+    /// The priority that was asked for the drainer was refused.
+    pub const PRIORITY: WarningCode = WarningCode(10);
 }

@@ -41,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) interval: Duration,
     pub(crate) patience: Duration,
+    pub(crate) drainer_nice: Option<i32>,
     pub(crate) sync: SyncPolicy,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
@@ -57,6 +58,7 @@ impl Default for Builder {
             labels: Vec::new(),
             interval: Duration::from_secs(1),
             patience: Duration::from_secs(5),
+            drainer_nice: None,
             sync: SyncPolicy::default(),
             fork: ForkPolicy::default(),
             install: true,
@@ -143,6 +145,15 @@ impl Builder {
     /// How long stop and flush wait for a storage that does not take everything: five seconds by default.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience;
+        self
+    }
+
+    /// The nice value of the drainer's thread, from −20 (most urgent) to 19; by default that of the thread that starts the
+    /// recorder. Where threads of the program keep all processors busy, a drainer that is more urgent than they are keeps
+    /// up with them. Below the present value it takes a privilege (`CAP_SYS_NICE`, or `LimitNICE=` of systemd); if it is
+    /// refused, the capture says so.
+    pub fn drainer_nice(mut self, nice: i32) -> Self {
+        self.settings.drainer_nice = Some(nice.clamp(-20, 19));
         self
     }
 

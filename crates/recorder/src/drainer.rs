@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perf_arena::{Owner, RECORD_BYTES};
-use perf_format::{Anchor, ChunkEncoder, ChunkStream, LossCause, limits};
+use perf_format::{Anchor, ChunkEncoder, ChunkStream, LossCause, WarningCode, limits};
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
@@ -55,6 +55,8 @@ pub struct Drainer {
     pub(crate) is_closed: bool,
     /// Spans that were open at the end.
     pub(crate) open_spans: u64,
+    /// What its own thread's nice value shall be.
+    pub(crate) nice: Option<i32>,
     hook: Option<Hook>,
 }
 
@@ -131,6 +133,7 @@ impl Drainer {
             progress: parts.progress,
             is_closed: false,
             open_spans: 0,
+            nice: None,
             hook: parts.hook,
         }
     }
@@ -338,6 +341,16 @@ impl Drainer {
     /// Largest piece that the sink takes.
     pub(crate) fn max_piece_bytes(&self) -> usize {
         self.max_piece_bytes
+    }
+
+    /// Gives the calling thread, which is the drainer's own, the nice value that was asked for.
+    pub(crate) fn take_priority(&mut self) {
+        if let Some(nice) = self.nice
+            && let Err(error) = machine::renice_thread(nice)
+        {
+            let message = format!("the drainer could not be given nice value {nice}: {error}");
+            self.warnings.add(WarningCode::PRIORITY, 0, message);
+        }
     }
 
     pub(crate) fn totals(&self, ticks: u64) -> Totals {

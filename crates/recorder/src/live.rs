@@ -109,6 +109,7 @@ impl Shared {
     fn run_drainer(&self) {
         {
             let drainer = &mut self.engine().drainer;
+            drainer.take_priority();
             let totals = drainer.totals(perf_probe::clock::now().0);
             drainer.books.open(totals);
         }

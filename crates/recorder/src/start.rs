@@ -222,6 +222,7 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
         hook: settings.hook,
     });
     drainer.books.ns_per_record = begun.ns_per_record;
+    drainer.nice = settings.drainer_nice;
     drainer
 }
 
