@@ -93,7 +93,7 @@ impl WarningCode {
     pub const SYNC_FAILED: WarningCode = WarningCode(3);
     /// Writing the file failed, and resumed later or not at all.
     pub const WRITE_FAILED: WarningCode = WarningCode(4);
-    /// The clock was found to be unusable, or stepped.
+    /// The clock was found to be unusable, or stepped; or spans ended before they began, and have the duration 0.
     pub const CLOCK: WarningCode = WarningCode(5);
     /// The event table is full: further names share the overflow event.
     pub const EVENTS_FULL: WarningCode = WarningCode(6);

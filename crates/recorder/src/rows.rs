@@ -19,36 +19,54 @@ pub(crate) struct Slots<'a> {
     pub(crate) records: &'a [Record],
 }
 
-/// Pushes the records of a block to `encoder`, and returns how many slots it took: fewer than there are if the chunk
-/// became full in between. Losses among them go to the chunk's ledger, and to `lost`.
+/// What became of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// Slots that were taken: fewer than there are if the chunk became full in between.
+    pub(crate) slots: usize,
+    /// Spans among them that ended before they began, and have the duration 0 now.
+    pub(crate) reversed: u64,
+}
+
+/// Pushes the records of a block to `encoder`. Losses among them go to the chunk's ledger, and to `lost`.
 pub(crate) fn push(
     encoder: &mut ChunkEncoder,
     slots: &Slots<'_>,
     lost: &mut impl FnMut(&LossEntry),
-) -> usize {
+) -> Pushed {
+    let mut pushed = Pushed::default();
     let head = RunHead {
         ring: RingId(slots.ring),
         thread: ThreadId(slots.thread),
         first_seq: slots.first_seq,
     };
     if encoder.begin_run(head).is_err() {
-        return 0;
+        return pushed;
     }
     let mut bytes = Vec::new();
     let mut taken = 0;
     loop {
         // Spans, counters, gauges, observations: nearly all there is.
         let rest = &slots.records[taken..];
-        let is_plain = |record: &&Record| record.tag() < tag::ANNOTATION_STR;
+        let mut top_bits = 0;
+        let is_plain = |record: &&Record| {
+            top_bits |= record.value();
+            record.tag() < tag::ANNOTATION_STR
+        };
         let plain = rest.iter().take_while(is_plain).count();
-        taken += encoder.push_rows(&rest[..plain], row);
+        let rows = encoder.push_rows(&rest[..plain], row);
+        if top_bits & NEGATIVE != 0 {
+            let reversed = rest[..rows].iter().filter(|record| is_reversed(record));
+            pushed.reversed += reversed.count() as u64;
+        }
+        taken += rows;
         let Some(record) = slots.records.get(taken) else {
             break;
         };
         // A payload that is longer than the block can only come from a damaged arena.
         let payload_end = taken + 1 + record.payload_slots() as usize;
         let payload = slots.records.get(taken + 1..payload_end);
-        let pushed = match record.tag() {
+        let taken_in = match record.tag() {
             tag::PAD => Ok(()),
             tag::LOSS => push_loss(encoder, slots, record, lost),
             tag::ANNOTATION_STR | tag::ANNOTATION_INT | tag::ANNOTATION_FLOAT => {
@@ -56,21 +74,32 @@ pub(crate) fn push(
             }
             _ => encoder.push(&row(record)),
         };
-        if pushed.is_err() {
+        if taken_in.is_err() {
             break;
         }
         taken = payload_end.min(slots.records.len());
     }
     // A staging block has at most as many slots as a chunk has rows.
     encoder.end_run(u32::try_from(taken).unwrap_or(u32::MAX));
-    taken
+    pushed.slots = taken;
+    pushed
+}
+
+/// The bit of a duration that says that the clock stepped back over the span.
+const NEGATIVE: u64 = 1 << 63;
+
+fn is_reversed(record: &Record) -> bool {
+    Tag(record.tag()).is_span() && record.value() & NEGATIVE != 0
 }
 
 #[inline]
 fn row(record: &Record) -> Row {
+    // A duration as long as 2⁶⁴ ticks would ruin every sum and maximum that it is in. Without a branch: nearly all are well.
+    let is_negative = (record.value().cast_signed() >> 63).cast_unsigned();
+    let is_span = u64::from(Tag(record.tag()).is_span()).wrapping_neg();
     Row {
         end_ticks: record.end_ticks(),
-        value: record.value(),
+        value: record.value() & !(is_negative & is_span),
         trace: TraceId(record.trace()),
         event: EventId(record.event()),
         tag: Tag(record.tag()),

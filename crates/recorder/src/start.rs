@@ -149,7 +149,11 @@ fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Beg
     header.encode(&mut bytes);
 
     let follow = (settings.fork == ForkPolicy::Follow).then(|| settings.clone());
-    let handle = Handle::new(ProbeBackend::new(owner.arena(), follow));
+    let backend = ProbeBackend::new(owner.arena(), follow);
+    let handle = match settings.clock.clone() {
+        Some(clock) => Handle::with_clock(backend, clock),
+        None => Handle::new(backend),
+    };
     // In a scope, so that the clock is the one that records will read.
     let ticks = perf_probe::scope(&handle, || calibrate::ticks_per_record(&mut owner));
     let ns_per_record = ticks.map_or(0.0, |ticks| ticks * 1e9 / rate);
