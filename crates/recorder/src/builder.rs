@@ -144,7 +144,8 @@ impl Builder {
         self
     }
 
-    /// How long stop and flush wait for a storage that does not take everything: five seconds by default.
+    /// How long stop and flush wait for a storage that does not take everything, or does not return: five seconds by
+    /// default. A stop that finds the patience at its end may take a second more.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience;
         self

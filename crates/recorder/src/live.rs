@@ -16,6 +16,9 @@ use crate::writer::Writer;
 /// The pause between two offers to a sink that had no room.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(1);
 
+/// How much longer than its patience the end of a writer is waited for, which looks at the time between its writes.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// The drainer and where its pieces go, behind one lock: the thread holds it for a round at a time.
 pub(crate) struct Engine {
     pub(crate) drainer: Drainer,
@@ -183,8 +186,11 @@ impl Threads {
         }
     }
 
-    /// Ends both, the drainer first. `Err` names a thread that panicked.
-    pub(crate) fn stop(self, shared: &Shared) -> Result<(), &'static str> {
+    /// Ends both, the drainer first.
+    ///
+    /// # Errors
+    /// One of them panicked; or the storage does not return from a write, and the writer was left to itself.
+    pub(crate) fn stop(self, shared: &Shared) -> Result<(), NotEnded> {
         shared.stopping.store(true, Ordering::Release);
         self.drainer.thread().unpark();
         let drained = self.drainer.join();
@@ -193,10 +199,25 @@ impl Threads {
         shared.progress.limit_patience(shared.patience);
         if let Some(writer) = self.writer {
             writer.thread().unpark();
-            writer.join().map_err(|_| "writer")?;
+            if !shared
+                .progress
+                .wait_for_finish(shared.patience.saturating_add(GRACE))
+            {
+                return Err(NotEnded::Hanging);
+            }
+            writer.join().map_err(|_| NotEnded::Panicked("writer"))?;
         }
-        drained.map_err(|_| "drainer")
+        drained.map_err(|_| NotEnded::Panicked("drainer"))
     }
+}
+
+/// Why the threads did not end as they should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotEnded {
+    /// This thread panicked.
+    Panicked(&'static str),
+    /// The writer is in the midst of a write that does not return.
+    Hanging,
 }
 
 /// Starts the thread that syncs. It ends by itself after the writer's last order; nobody waits for it, since a storage can
