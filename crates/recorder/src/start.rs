@@ -336,7 +336,11 @@ fn start_file(
         Arc::clone(&begun.progress),
     )
     .with_hook(settings.hook);
-    let writer = start_writer(writer).map_err(failed)?;
+    let writer = start_writer(writer).map_err(|error| {
+        // The thread that syncs waits for orders that nobody will give.
+        begun.progress.end_syncs();
+        failed(error)
+    })?;
     let outlet = SpoolOutlet {
         writer: writer.thread().clone(),
         offset,
