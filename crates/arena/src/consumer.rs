@@ -75,6 +75,11 @@ impl Consumer {
         ready.cast_signed().max(0).cast_unsigned()
     }
 
+    /// Sequence number of the next slot to be copied: all before it were.
+    pub fn read_index(&self) -> u64 {
+        self.next
+    }
+
     /// Slots of the segment that is being read.
     pub fn segment_slots(&self) -> u64 {
         self.mask + 1

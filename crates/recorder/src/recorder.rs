@@ -173,12 +173,12 @@ impl Recorder {
     /// The storage did not take it in time, or the recorder does not run.
     pub fn flush(&self) -> Result<(), FlushError> {
         let running = self.running().ok_or(FlushError::NotRunning)?;
-        if !running.shared.push_out() {
-            return Err(FlushError::TimedOut);
+        let shared = &running.shared;
+        let offset = shared.push_out().ok_or(FlushError::TimedOut)?;
+        if shared.engine().outlet.end_offset().is_none() {
+            return Ok(());
         }
-        let offset = running.shared.engine().outlet.end_offset();
-        let Some(offset) = offset else { return Ok(()) };
-        running.shared.progress.ask_sync(offset);
+        shared.progress.ask_sync(offset);
         running.threads.wake_writer();
         if running
             .shared

@@ -4,6 +4,7 @@ mod common;
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use perf_recorder::{Builder, Recorder, Refused, Sink, StartError, StopError, Sto
 
 events! {
     NUMBER: observation("") = "number";
+    STORM: observation("") = "storm";
 }
 
 /// What a disk does with a write: how much of it, or why not.
@@ -347,6 +349,40 @@ fn a_disk_that_hangs_keeps_nobody_from_ending_and_the_arena_has_the_rest() {
     let recovered = Capture::open(&out);
     assert_eq!(recovered.values("number"), (0..500).collect::<Vec<u64>>());
     recovered.assert_each_slot_once();
+}
+
+#[test]
+fn a_flush_ends_while_others_record_without_a_pause() {
+    let disk = Disk::new(|_, length| Ok(length));
+    let recorder = builder(&disk)
+        .patience(Duration::from_secs(30))
+        .start()
+        .expect("the recorder starts");
+    let is_done = AtomicBool::new(false);
+    let storm = || {
+        recorder.scope(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                record_histogram(STORM, 1);
+            }
+        });
+    };
+    let (flushed, bytes) = thread::scope(|threads| {
+        for _ in 0..3 {
+            threads.spawn(storm);
+        }
+        while recorder.status().records == 0 {
+            thread::yield_now();
+        }
+        recorder.scope(|| record_histogram(NUMBER, 7));
+        let flushed = recorder.flush();
+        let bytes = disk.bytes().len();
+        is_done.store(true, Ordering::Relaxed);
+        (flushed, bytes)
+    });
+    flushed.expect("flushed");
+    let capture = Capture::parse(disk.bytes()[..bytes].to_vec()).expect("a capture");
+    assert_eq!(capture.values("number"), [7]);
+    recorder.stop().expect("a clean end");
 }
 
 #[test]
