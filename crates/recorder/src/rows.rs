@@ -67,6 +67,7 @@ pub(crate) fn push(
         let payload_end = taken + 1 + record.payload_slots() as usize;
         let payload = slots.records.get(taken + 1..payload_end);
         let taken_in = match record.tag() {
+            _ if record.is_stray() => push_stray(encoder, slots, lost),
             tag::PAD => Ok(()),
             tag::LOSS => push_loss(encoder, slots, record, lost),
             tag::ANNOTATION_STR | tag::ANNOTATION_INT | tag::ANNOTATION_FLOAT => {
@@ -125,6 +126,24 @@ fn push_loss(
     Ok(())
 }
 
+/// A slot that a stray write has made into something that no thread records: its record is lost.
+fn push_stray(
+    encoder: &mut ChunkEncoder,
+    slots: &Slots<'_>,
+    lost: &mut impl FnMut(&LossEntry),
+) -> Result<(), ChunkFull> {
+    let entry = LossEntry {
+        ring: RingId(slots.ring),
+        thread: ThreadId(slots.thread),
+        cause: loss::OVERWRITTEN,
+        count: 1,
+        ..LossEntry::default()
+    };
+    encoder.push_loss(entry)?;
+    lost(&entry);
+    Ok(())
+}
+
 fn push_annotation(
     encoder: &mut ChunkEncoder,
     record: &Record,
@@ -146,4 +165,42 @@ fn push_annotation(
         _ => AnnotationValue::Float(f64::from_bits(record.value())),
     };
     encoder.push_annotation(record.end_ticks(), TraceId(record.trace()), key, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use perf_format::{EventsChunk, SegmentId};
+
+    use super::*;
+
+    #[test]
+    fn a_stray_write_costs_one_record_and_is_told_of() {
+        let span = |n: u64| Record::new(n, 1, 0, 7, tag::SPAN_OK);
+        let claim = |tag: u8| Record([0, 0, 0, u64::from(tag) << 32 | 0xffff << 40]);
+        let (annotation, padding) = (claim(tag::ANNOTATION_STR), claim(tag::PAD));
+        let records = [span(1), annotation, span(2), span(3), padding, span(4)];
+        let slots = Slots {
+            ring: 1,
+            thread: 2,
+            first_seq: 0,
+            records: &records,
+        };
+        let mut encoder = ChunkEncoder::new();
+        let mut lost = 0;
+        let pushed = push(&mut encoder, &slots, &mut |entry| lost += entry.count);
+        assert_eq!((pushed.slots, lost), (records.len(), 2));
+        let mut bytes = Vec::new();
+        encoder.encode(0, SegmentId(0), &mut bytes);
+        let chunk = EventsChunk::parse(&bytes, 0).expect("a chunk");
+        let rows = chunk.decode_rows().expect("rows");
+        let ends: Vec<_> = rows.iter().map(|row| row.end_ticks).collect();
+        assert_eq!(ends, [1, 2, 3, 4]);
+        let told: Vec<_> = chunk
+            .losses()
+            .iter()
+            .map(|loss| (loss.ring.0, loss.cause, loss.count))
+            .collect();
+        assert_eq!(told, [(1, loss::OVERWRITTEN, 1); 2]);
+        assert_eq!(chunk.ranges()[0].slots, 6);
+    }
 }

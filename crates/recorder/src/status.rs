@@ -99,8 +99,10 @@ impl Engine {
                 lost.add(loss::cause_of(cause), self.drainer.owner.lost(cause));
             }
         }
-        let unencoded = self.drainer.lost.by(perf_format::LossCause::SPOOL_FULL);
-        lost.add(perf_format::LossCause::SPOOL_FULL, unencoded);
+        // Those that only the drainer knows of. It lets no thread overwrite: what is overwritten a stray write did.
+        for cause in [perf_format::LossCause::SPOOL_FULL, loss::OVERWRITTEN] {
+            lost.add(cause, self.drainer.lost.by(cause));
+        }
         lost
     }
 }
