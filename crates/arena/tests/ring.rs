@@ -292,6 +292,18 @@ fn a_ring_that_is_hardly_used_becomes_small_again_and_keeps_the_order() {
     };
     // A burst that fills all sizes, and then a trickle that is drained in time.
     push(512 + 2048 + 8192 + 32768);
+    // No room for a record with its block's head: it only looks.
+    let fullest = owner.drain(1);
+    assert_eq!(
+        (
+            fullest.high_water_permille,
+            fullest.high_water_slots,
+            fullest.high_water_of_slots
+        ),
+        (1000, 512 + 2048 + 8192 + 32768, 512 + 2048 + 8192 + 32768),
+        "full, and not fuller than full"
+    );
+    assert_eq!(owner.rings()[0].capacity_slots, fullest.high_water_slots);
     check(&mut owner);
     assert_eq!(owner.rings()[0].segment_slots, 32768);
     for _ in 0..2_000 {

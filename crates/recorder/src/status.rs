@@ -54,7 +54,7 @@ pub struct RingUse {
     pub thread: u32,
     /// The thread's name; empty until the drainer has met it.
     pub name: String,
-    /// Slots (32 bytes) that the ring has.
+    /// Slots (32 bytes) that the ring has; while it moves to another piece of memory, of both.
     pub capacity_slots: u64,
     /// Slots that are recorded and not yet drained.
     pub used_slots: u64,
@@ -78,7 +78,7 @@ impl Engine {
                     .get(&ring.thread)
                     .cloned()
                     .unwrap_or_default(),
-                capacity_slots: ring.segment_slots,
+                capacity_slots: ring.capacity_slots,
                 used_slots: ring.used_slots,
                 write_index: ring.write_index,
                 lost: ring
