@@ -34,7 +34,7 @@ impl EventKind {
 pub struct ClockSource(pub u16);
 
 impl ClockSource {
-    /// The time stamp counter, read by `rdtsc`.
+    /// The processor's counter: x86-64's time stamp counter, aarch64's `CNTVCT_EL0`.
     pub const TSC: ClockSource = ClockSource(1);
     /// `clock_gettime(CLOCK_MONOTONIC)`, in ns.
     pub const MONOTONIC: ClockSource = ClockSource(2);
