@@ -49,7 +49,7 @@ impl OpenSpan {
     /// The record of its end.
     #[inline(always)]
     pub(crate) fn record(&self, end: Ticks, outcome: Outcome) -> [u64; 4] {
-        // A clock that stepped back gives a difference that is negative in two's complement.
+        // A clock that stepped back gives a difference that is negative in two's complement. The drainer writes it as 0.
         let duration = end.0.wrapping_sub(self.start.0);
         Record::new(end.0, duration, self.trace, self.who.event(), outcome.tag()).0
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perf_format::Anchor;
+use perf_probe::clock::FakeClock;
 
 use crate::backend::ForkPolicy;
 use crate::drainer::Drainer;
@@ -48,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) salvage: bool,
     pub(crate) hook: Option<Hook>,
     pub(crate) read_anchor: fn() -> Anchor,
+    /// What the probes read instead of the machine's clock.
+    pub(crate) clock: Option<FakeClock>,
 }
 
 impl Default for Builder {
@@ -65,6 +68,7 @@ impl Default for Builder {
             salvage: true,
             hook: None,
             read_anchor: crate::anchors::read,
+            clock: None,
         };
         Self {
             destination: Destination::None,
@@ -142,7 +146,8 @@ impl Builder {
         self
     }
 
-    /// How long stop and flush wait for a storage that does not take everything: five seconds by default.
+    /// How long stop and flush wait for a storage that does not take everything, or does not return: five seconds by
+    /// default. A stop that finds the patience at its end may take a second more.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience;
         self
@@ -194,6 +199,13 @@ impl Builder {
     #[doc(hidden)]
     pub fn anchor_source(mut self, read: fn() -> Anchor) -> Self {
         self.settings.read_anchor = read;
+        self
+    }
+
+    /// Has the probes read `clock` instead of the machine's. For tests of a clock that steps.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: FakeClock) -> Self {
+        self.settings.clock = Some(clock);
         self
     }
 

@@ -45,6 +45,8 @@ pub struct Drainer {
     pub(crate) lost: Lost,
     /// Losses of threads without a ring, by cause, as far as the stream tells of them.
     pub(crate) told_without_ring: Lost,
+    /// Spans with a negative duration that no warning tells of yet.
+    pub(crate) reversed: u64,
     pub(crate) warnings: Warnings,
     pub(crate) books: Books,
     pub(crate) schedule: Schedule,
@@ -124,6 +126,7 @@ impl Drainer {
             threads: HashMap::new(),
             lost: Lost::default(),
             told_without_ring: Lost::default(),
+            reversed: 0,
             warnings: Warnings::default(),
             books: Books::new(parts.interval, parts.ring_bytes / RECORD_BYTES as u64),
             schedule: Schedule::default(),
@@ -240,7 +243,9 @@ impl Drainer {
                 let was_empty = self.encoder.is_empty();
                 let mut count =
                     |entry: &perf_format::LossEntry| self.lost.add(entry.cause, entry.count);
-                let taken = rows::push(&mut self.encoder, &slots, &mut count);
+                let pushed = rows::push(&mut self.encoder, &slots, &mut count);
+                self.reversed += pushed.reversed;
+                let taken = pushed.slots;
                 if taken >= slots.records.len() {
                     break;
                 }
