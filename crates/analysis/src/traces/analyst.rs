@@ -264,7 +264,7 @@ impl<S: TraceSink> Analyst<S> {
         self.totals.only_open += 1;
     }
 
-    /// Counts the ids with open spans of which no record was seen.
+    /// Counts the ids with open spans of which no record was seen, the last traces that there are.
     pub(crate) fn close_unseen(&mut self, scene: &Scene<'_>) {
         for (number, domain) in scene.world.domains.iter().enumerate() {
             for (id, opens) in &domain.opens {
@@ -278,6 +278,7 @@ impl<S: TraceSink> Analyst<S> {
                 }
             }
         }
+        self.flows.settle();
     }
 
     /// Adds another worker's sums.

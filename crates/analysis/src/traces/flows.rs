@@ -7,6 +7,7 @@ use super::counts::Counts;
 use super::hash::{NumberMap, spread};
 use super::notes::{NoteCounts, encode};
 use super::owners::Owners;
+use super::sample::Sample;
 use super::trace::{FlowId, Trace};
 
 /// Flows that are told apart while reading. Of more, those whose hash is high count as others.
@@ -45,14 +46,12 @@ impl Incomplete {
     }
 }
 
-/// One stage of a flow.
+/// One stage of a flow, of traces in which some stage occurs more than once; of all others only how many there are is
+/// counted, since each has each stage once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StageSums {
     pub(crate) spans: u64,
     pub(crate) traces: u64,
-    pub(crate) inclusive: u128,
-    /// From the start of the trace to the first start of the stage.
-    pub(crate) first_starts: Counts,
     /// Traces that have it more than once: how many, with how many spans, at most how many, and the sums from the trace's
     /// start to the first end and to the last.
     pub(crate) fan_traces: u64,
@@ -78,6 +77,12 @@ pub(crate) struct FlowSums {
     pub(crate) cells: Cells,
     /// By number of owner; those of gaps stay empty.
     pub(crate) stages: Vec<StageSums>,
+    /// By number of owner: the durations of its spans.
+    pub(crate) inclusive: Vec<u64>,
+    /// Traces that have each stage once.
+    pub(crate) plain: u64,
+    /// When stages began, of a few traces.
+    pub(crate) sample: Sample,
     pub(crate) e2e: Counts,
     pub(crate) lag: Counts,
     pub(crate) response: Counts,
@@ -127,7 +132,6 @@ fn set_hash(events: &[u32]) -> u64 {
 #[derive(Debug, Clone, Copy, Default)]
 struct Occurrences {
     spans: u64,
-    first_start: u64,
     first_end: u64,
     last_end: u64,
 }
@@ -137,6 +141,7 @@ struct Occurrences {
 pub(crate) struct Scratch {
     occurrences: Vec<Occurrences>,
     touched: Vec<usize>,
+    numbers: Vec<usize>,
     bytes: Vec<u8>,
     seen: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -149,6 +154,9 @@ impl FlowSums {
             owners: Owners::new(events),
             cells: Cells::default(),
             stages: Vec::new(),
+            inclusive: Vec::new(),
+            plain: 0,
+            sample: Sample::default(),
             e2e: Counts::default(),
             lag: Counts::default(),
             response: Counts::default(),
@@ -176,50 +184,49 @@ impl FlowSums {
     ) {
         let e2e = trace.end_to_end();
         self.e2e.record(e2e);
-        for (bit, count) in self.outcomes.iter_mut().enumerate() {
-            *count += u64::from(trace.outcomes >> bit & 1);
+        if trace.outcomes != 1 {
+            for (bit, count) in self.outcomes.iter_mut().enumerate() {
+                *count += u64::from(trace.outcomes >> bit & 1);
+            }
+            self.failed += 1;
         }
-        self.failed += u64::from(trace.outcomes > 1);
         self.lossy += u64::from(trace.is_lossy);
         if self.id == u32::MAX {
             return;
         }
-        let spans = trace.spans;
-        self.add_owners(trace, block, bin_of(e2e) >> level);
-        if repeats {
+        self.add_owners(trace, block, bin_of(e2e) >> level, &mut scratch.numbers);
+        self.sample.offer(trace);
+        // The traces of a rule do not all have the same stages.
+        if repeats || matches!(self.key, FlowKey::Rule(_)) {
             self.add_repeated(trace, scratch);
         } else {
-            for span in spans {
-                let number = self.owners.stage(span.event());
-                let stage = &mut self.stages[number];
-                stage.spans += 1;
-                stage.traces += 1;
-                stage.inclusive += u128::from(span.duration());
-                stage.first_starts.record(span.start - trace.start);
-            }
+            self.plain += 1;
         }
     }
 
-    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, bin: u32) {
-        let known = self.owners.list.len();
-        for span in trace.spans {
-            self.owners.stage(span.event());
-        }
-        for gap in trace.gaps() {
-            self.owners.gap(gap.from, gap.to);
-        }
+    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, bin: u32, numbers: &mut Vec<usize>) {
+        numbers.clear();
+        numbers.extend(
+            trace
+                .spans
+                .iter()
+                .map(|span| self.owners.stage(span.event())),
+        );
+        let gaps = trace.gaps().iter();
+        numbers.extend(gaps.map(|gap| self.owners.gap(gap.from, gap.to)));
         let owners = self.owners.list.len();
-        if owners > known {
+        if owners > self.stages.len() {
             self.stages.resize_with(owners, StageSums::default);
+            self.inclusive.resize(owners, 0);
         }
         let row = self.cells.add(block, bin, owners);
-        for (span, own) in trace.spans.iter().zip(&trace.anatomy.own) {
-            let slot = &mut row[self.owners.stage(span.event())];
-            *slot = slot.saturating_add(*own);
+        let (stages, gaps) = numbers.split_at(trace.spans.len());
+        for ((number, span), own) in stages.iter().zip(trace.spans).zip(&trace.anatomy.own) {
+            row[*number] = row[*number].saturating_add(*own);
+            self.inclusive[*number] = self.inclusive[*number].saturating_add(span.duration());
         }
-        for gap in trace.gaps() {
-            let slot = &mut row[self.owners.gap(gap.from, gap.to)];
-            *slot = slot.saturating_add(gap.end - gap.start);
+        for (number, gap) in gaps.iter().zip(trace.gaps()) {
+            row[*number] = row[*number].saturating_add(gap.end - gap.start);
         }
     }
 
@@ -231,19 +238,16 @@ impl FlowSums {
             let number = self.owners.stage(span.event());
             let stage = &mut self.stages[number];
             stage.spans += 1;
-            stage.inclusive += u128::from(span.duration());
             let mine = &mut found[number];
             if mine.spans == 0 {
                 scratch.touched.push(number);
                 *mine = Occurrences {
                     spans: 1,
-                    first_start: span.start,
                     first_end: span.end,
                     last_end: span.end,
                 };
             } else {
                 mine.spans += 1;
-                mine.first_start = mine.first_start.min(span.start);
                 mine.first_end = mine.first_end.min(span.end);
                 mine.last_end = mine.last_end.max(span.end);
             }
@@ -252,7 +256,6 @@ impl FlowSums {
             let mine = std::mem::take(&mut found[number]);
             let stage = &mut self.stages[number];
             stage.traces += 1;
-            stage.first_starts.record(mine.first_start - trace.start);
             if mine.spans > 1 {
                 stage.fan_traces += 1;
                 stage.fan_spans += mine.spans;
@@ -324,6 +327,18 @@ impl FlowSums {
         }
     }
 
+    fn settle(&mut self) {
+        self.cells.settle();
+        let counts = [
+            &mut self.e2e,
+            &mut self.lag,
+            &mut self.response,
+            &mut self.ages,
+        ];
+        counts.into_iter().for_each(Counts::settle);
+        self.by.values_mut().for_each(|counts| counts.e2e.settle());
+    }
+
     /// Adds another worker's sums of the same flow.
     fn merge(&mut self, other: FlowSums) {
         self.merge_counts(&other);
@@ -335,9 +350,14 @@ impl FlowSums {
             .collect();
         self.stages
             .resize_with(self.owners.list.len(), StageSums::default);
-        for (number, stage) in numbers.iter().zip(&other.stages) {
+        self.inclusive.resize(self.owners.list.len(), 0);
+        for ((number, stage), inclusive) in numbers.iter().zip(&other.stages).zip(&other.inclusive)
+        {
             self.stages[*number].merge(stage);
+            self.inclusive[*number] = self.inclusive[*number].saturating_add(*inclusive);
         }
+        self.plain += other.plain;
+        self.sample.merge(other.sample);
         self.cells.merge(&other.cells, &numbers);
         for (key, count) in other.met {
             *self.met.entry(key).or_default() += count;
@@ -383,8 +403,6 @@ impl StageSums {
     fn merge(&mut self, other: &StageSums) {
         self.spans += other.spans;
         self.traces += other.traces;
-        self.inclusive += other.inclusive;
-        self.first_starts.merge(&other.first_starts);
         self.fan_traces += other.fan_traces;
         self.fan_spans += other.fan_spans;
         self.fan_most = self.fan_most.max(other.fan_most);
@@ -547,6 +565,8 @@ impl FlowTable {
 
     /// Adds another worker's table. By number of its flows: what they are called here.
     pub(crate) fn merge(&mut self, mut other: FlowTable) -> Vec<FlowId> {
+        self.settle();
+        other.settle();
         let level = self.level.max(other.level);
         self.coarsen_to(level);
         other.coarsen_to(level);
@@ -579,9 +599,20 @@ impl FlowTable {
         ids
     }
 
+    /// Counts what is pending: before anything is merged or looked at.
+    pub(crate) fn settle(&mut self) {
+        self.flows.iter_mut().for_each(FlowSums::settle);
+        self.other.settle();
+    }
+
     /// Keeps cells within their bound. How coarse they become depends on all traces, not on their order.
     pub(crate) fn bound(&mut self) {
-        let bytes = |flows: &[FlowSums]| flows.iter().map(|flow| flow.cells.bytes()).sum::<usize>();
+        let bytes = |flows: &[FlowSums]| {
+            flows
+                .iter()
+                .map(|flow| flow.cells.bytes(flow.owners.list.len()))
+                .sum::<usize>()
+        };
         while bytes(&self.flows) > MAX_CELL_BYTES && self.level < 12 {
             self.coarsen_to(self.level + 1);
         }

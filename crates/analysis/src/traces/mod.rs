@@ -25,6 +25,7 @@ mod owners;
 mod repeats;
 mod result;
 mod run;
+mod sample;
 mod span;
 mod stitch;
 mod summary;

@@ -160,11 +160,13 @@ impl Summary<'_> {
 
     /// Stages by median first start; of equal ones the longer, which holds the other.
     fn events_in_order(&self, flow: &FlowSums) -> Vec<u32> {
-        let mut stages: Vec<(u64, Reverse<u128>, u32)> = Vec::new();
-        for (owner, stage) in flow.owners.list.iter().zip(&flow.stages) {
+        let mut stages: Vec<(u64, Reverse<u64>, u32)> = Vec::new();
+        for (number, owner) in flow.owners.list.iter().enumerate() {
             if let Owner::Stage(event) = owner {
-                let first = stage.first_starts.histogram().quantile(0.5).unwrap_or(0);
-                let mean = stage.inclusive / u128::from(stage.spans.max(1));
+                // What no trace of the sample has is rare, and comes last.
+                let first = flow.sample.median_first_start(*event).unwrap_or(u64::MAX);
+                let spans = flow.plain + flow.stages[number].spans;
+                let mean = flow.inclusive[number] / spans.max(1);
                 stages.push((first, Reverse(mean), *event));
             }
         }
@@ -333,16 +335,17 @@ impl Summary<'_> {
                 match flow.owners.list[*number] {
                     Owner::Stage(event) => {
                         let stage = &flow.stages[*number];
-                        let inclusive = stage.inclusive as f64 * self.world.ns_per_unit;
+                        let inclusive = flow.inclusive[*number] as f64 * self.world.ns_per_unit;
+                        let spans = flow.plain + stage.spans;
                         OwnerStats {
                             kind: OwnerKind::Stage,
                             owner: name(event),
                             from: None,
                             to: None,
-                            spans: Some(stage.spans),
-                            traces: Some(stage.traces),
-                            inclusive_mean_ns: (stage.spans > 0)
-                                .then(|| (inclusive / stage.spans as f64).round() as u64),
+                            spans: Some(spans),
+                            traces: Some(flow.plain + stage.traces),
+                            inclusive_mean_ns: (spans > 0)
+                                .then(|| (inclusive / spans as f64).round() as u64),
                             own_mean_ns,
                             own_share,
                         }
