@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use perf_format::TraceId;
 
 use super::anatomy::Anatomy;
-use super::flows::{Ends, FlowTable, Incomplete, Scratch};
+use super::flows::{Incomplete, Scratch};
 use super::intervals::Intervals;
 use super::kept::{Kept, MAX_ASKED, Slowest, renamed};
 use super::span::Span;
+use super::table::{Ends, FlowTable};
 use super::trace::{Note, Trace, TraceSink};
 use super::world::{Domain, World};
 use crate::capture::Capture;

@@ -26,9 +26,12 @@ mod repeats;
 mod result;
 mod run;
 mod sample;
+mod show;
 mod span;
 mod stitch;
 mod summary;
+mod table;
+mod tail;
 mod trace;
 mod world;
 

@@ -97,6 +97,13 @@ impl TraceSink for Seen {
     }
 }
 
+/// A record and its place among all.
+type Placed<'a> = (usize, &'a Made);
+/// Records of one trace, whether one is open, and how far they reach.
+type Part<'a> = (Vec<Placed<'a>>, bool, u64);
+/// Start, end, and the record unless it is an open span.
+type Timed<'a> = (u64, u64, Option<Placed<'a>>);
+
 /// All traces, also those with open spans.
 fn wholes(market: &Market) -> Vec<Whole> {
     let mut by_id: BTreeMap<u64, Vec<(usize, &Made)>> = BTreeMap::new();
@@ -113,8 +120,8 @@ fn wholes(market: &Market) -> Vec<Whole> {
             .map(|(.., start)| *start)
             .collect();
         records.sort_by_key(|(order, made)| (made.start, *order));
-        let mut parts: Vec<(Vec<(usize, &Made)>, bool, u64)> = Vec::new();
-        let mut times: Vec<(u64, u64, Option<(usize, &Made)>)> = (records.iter())
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        let mut times: Vec<Timed<'_>> = (records.iter())
             .map(|(order, made)| (made.start, made.end, Some((*order, *made))))
             .chain(opens.iter().map(|start| (*start, u64::MAX, None)))
             .collect();
