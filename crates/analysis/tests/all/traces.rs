@@ -713,7 +713,7 @@ fn check_fan_out(flow: &Flow, wholes: &[&Whole], market: &Market) {
 fn bands_of_many_traces_are_the_oracles() {
     for seed in [31, 32] {
         let mut recipe = Recipe::new(seed);
-        (recipe.traces, recipe.reuse, recipe.window) = (5000, 1_000_000, 3_000_000);
+        (recipe.traces, recipe.reuse, recipe.window) = (6000, 1_000_000, 3_000_000);
         let market = recipe.make();
         let bench = Bench::new(std::slice::from_ref(&market));
         let traces = traces(&bench.set(), &options(2)).unwrap();
