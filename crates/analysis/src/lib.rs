@@ -21,6 +21,7 @@ mod held;
 pub mod info;
 pub mod options;
 pub mod report;
+pub mod sla;
 mod threads;
 pub mod value;
 pub mod verify;
