@@ -33,6 +33,7 @@ pub use error::{Error, ErrorKind};
 pub use info::info;
 pub use options::{GroupBy, ReportOptions, TimeBound};
 pub use report::report;
+pub use sla::{SlaOptions, sla};
 pub use value::{Number, Percentile, UnixNs};
 pub use verify::verify;
 pub use warning::{Warning, WarningKind};

@@ -32,7 +32,8 @@ impl Decimal {
         self.0
     }
 
-    pub(crate) fn of_millionths(millionths: u64) -> Self {
+    /// So many millionths.
+    pub fn of_millionths(millionths: u64) -> Self {
         Self(millionths)
     }
 

@@ -4,5 +4,7 @@ mod edge;
 mod files;
 mod hostile;
 mod oracle;
+mod sla;
+mod sla_oracle;
 mod verify;
 mod world;
