@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use perf_analysis::{CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions};
+use perf_analysis::{CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions, TimeBound};
 
 use crate::cmd;
 use crate::time::{Moment, Span, Zone};
@@ -32,6 +32,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Report(cmd::report::Args),
+    Sla(cmd::sla::Args),
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
@@ -153,6 +154,11 @@ pub(crate) enum Format {
 }
 
 impl Input {
+    /// Whether damage is an error.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// The captures, opened.
     pub(crate) fn open(&self) -> Result<CaptureSet, perf_analysis::Error> {
         let strict = self.strict;
@@ -171,6 +177,28 @@ impl Selection {
     pub(crate) fn is_narrowed(&self) -> bool {
         self.since.is_some() || self.until.is_some() || self.skip.is_some()
     }
+
+    /// The selected time.
+    ///
+    /// # Errors
+    /// When a time without an offset does not exist in the zone.
+    pub(crate) fn period(&self) -> anyhow::Result<Period> {
+        let bound =
+            |moment: &Option<Moment>| moment.as_ref().map(|m| m.bound(&self.tz)).transpose();
+        Ok(Period {
+            since: bound(&self.since)?,
+            until: bound(&self.until)?,
+            skip_ns: self.skip.map_or(0, Span::ns),
+        })
+    }
+}
+
+/// The selected time, as the analysis takes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Period {
+    pub(crate) since: Option<TimeBound>,
+    pub(crate) until: Option<TimeBound>,
+    pub(crate) skip_ns: u64,
 }
 
 /// What the analysis is asked for.
@@ -183,13 +211,12 @@ pub(crate) fn report_options(
     selection: &Selection,
     figures: &Figures,
 ) -> anyhow::Result<ReportOptions> {
-    let bound =
-        |moment: &Option<Moment>| moment.as_ref().map(|m| m.bound(&selection.tz)).transpose();
+    let period = selection.period()?;
     Ok(ReportOptions {
         events: selection.events.clone(),
-        since: bound(&selection.since)?,
-        until: bound(&selection.until)?,
-        skip_ns: selection.skip.map_or(0, Span::ns),
+        since: period.since,
+        until: period.until,
+        skip_ns: period.skip_ns,
         every_ns: figures.every.map(Span::ns),
         by: figures.by.clone(),
         percentiles: figures.percentiles.clone(),

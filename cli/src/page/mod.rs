@@ -11,6 +11,8 @@ pub(crate) mod info;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;
+pub(crate) mod sla;
+pub(crate) mod sla_sheet;
 mod slots;
 pub(crate) mod verify;
 

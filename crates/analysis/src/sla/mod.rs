@@ -39,5 +39,6 @@ use crate::threads::with_threads;
 /// # Errors
 /// A rule that does not fit its event; too many windows; a file cut short while it is read; with `strict`, any damage.
 pub fn sla(set: &CaptureSet, options: &SlaOptions) -> Result<Sla, Error> {
-    with_threads(options.threads, || run::Run::new(set, options)?.report())
+    let options = options.only_events()?;
+    with_threads(options.threads, || run::Run::new(set, &options)?.report())
 }

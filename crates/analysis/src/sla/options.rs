@@ -1,6 +1,12 @@
 //! What a judgement of rules is asked for.
 
-use super::rule::Rule;
+use std::borrow::Cow;
+use std::path::Path;
+
+use glob::{Pattern, PatternError};
+
+use super::rule::{Rule, Target};
+use crate::error::{Error, ErrorKind};
 use crate::options::{ReportOptions, TimeBound};
 
 /// Violations of one episode are no further apart than this, unless asked otherwise: 1 s in ns.
@@ -21,6 +27,8 @@ pub const MAX_TOLD: usize = 200;
 pub struct SlaOptions {
     /// The rules, in the order in which they are reported.
     pub rules: Vec<Rule>,
+    /// Globs over names of events: only rules on events that match any are judged. Empty: all.
+    pub events: Vec<String>,
     /// Select ends at or after this.
     pub since: Option<TimeBound>,
     /// Select ends before this.
@@ -43,6 +51,7 @@ impl Default for SlaOptions {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
+            events: Vec::new(),
             since: None,
             until: None,
             skip_ns: 0,
@@ -56,6 +65,30 @@ impl Default for SlaOptions {
 }
 
 impl SlaOptions {
+    /// The same without the rules on events that are not wanted.
+    pub(super) fn only_events(&self) -> Result<Cow<'_, Self>, Error> {
+        if self.events.is_empty() {
+            return Ok(Cow::Borrowed(self));
+        }
+        let mut patterns = Vec::new();
+        for pattern in &self.events {
+            let bad = |error: PatternError| ErrorKind::BadPattern(error.to_string());
+            let parsed = Pattern::new(pattern);
+            patterns.push(parsed.map_err(|error| Error::new(Path::new(pattern), bad(error)))?);
+        }
+        let mut options = self.clone();
+        options.rules.retain(|rule| {
+            let names: &[&String] = match &rule.target {
+                Target::Event { name, .. } => &[name],
+                Target::Gap { from, to } => &[from, to],
+                Target::EndToEnd(_) | Target::Response(_) => &[],
+            };
+            let wanted = |name: &&String| patterns.iter().any(|pattern| pattern.matches(name));
+            names.iter().any(wanted)
+        });
+        Ok(Cow::Owned(options))
+    }
+
     /// The selection, in the words of a report.
     pub(super) fn selection(&self) -> ReportOptions {
         ReportOptions {
