@@ -32,10 +32,12 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Report(cmd::report::Args),
+    Traces(cmd::traces::Args),
     Sla(cmd::sla::Args),
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
+    Plot(cmd::plot::Args),
     Completions(cmd::completions::Args),
     Man(cmd::man::Args),
 }
@@ -154,7 +156,6 @@ pub(crate) enum Format {
 }
 
 impl Input {
-    /// Whether damage is an error.
     pub(crate) fn is_strict(&self) -> bool {
         self.strict
     }
@@ -173,32 +174,24 @@ impl Workers {
 }
 
 impl Selection {
+    /// The bounds of --since and --until.
+    ///
+    /// # Errors
+    /// When a time without an offset does not exist in the zone.
+    pub(crate) fn bounds(&self) -> anyhow::Result<(Option<TimeBound>, Option<TimeBound>)> {
+        let bound =
+            |moment: &Option<Moment>| moment.as_ref().map(|m| m.bound(&self.tz)).transpose();
+        Ok((bound(&self.since)?, bound(&self.until)?))
+    }
+
+    pub(crate) fn skip_ns(&self) -> u64 {
+        self.skip.map_or(0, Span::ns)
+    }
+
     /// Whether anything but the whole of every capture was asked for.
     pub(crate) fn is_narrowed(&self) -> bool {
         self.since.is_some() || self.until.is_some() || self.skip.is_some()
     }
-
-    /// The selected time.
-    ///
-    /// # Errors
-    /// When a time without an offset does not exist in the zone.
-    pub(crate) fn period(&self) -> anyhow::Result<Period> {
-        let bound =
-            |moment: &Option<Moment>| moment.as_ref().map(|m| m.bound(&self.tz)).transpose();
-        Ok(Period {
-            since: bound(&self.since)?,
-            until: bound(&self.until)?,
-            skip_ns: self.skip.map_or(0, Span::ns),
-        })
-    }
-}
-
-/// The selected time, as the analysis takes it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Period {
-    pub(crate) since: Option<TimeBound>,
-    pub(crate) until: Option<TimeBound>,
-    pub(crate) skip_ns: u64,
 }
 
 /// What the analysis is asked for.
@@ -211,19 +204,34 @@ pub(crate) fn report_options(
     selection: &Selection,
     figures: &Figures,
 ) -> anyhow::Result<ReportOptions> {
-    let period = selection.period()?;
     Ok(ReportOptions {
-        events: selection.events.clone(),
-        since: period.since,
-        until: period.until,
-        skip_ns: period.skip_ns,
         every_ns: figures.every.map(Span::ns),
         by: figures.by.clone(),
         percentiles: figures.percentiles.clone(),
         scan: figures.scan,
         exact: figures.exact,
+        ..selected(input, workers, selection)?
+    })
+}
+
+/// What is selected, for an analysis that is the usual one in all else.
+///
+/// # Errors
+/// When a time without an offset does not exist in the zone.
+pub(crate) fn selected(
+    input: &Input,
+    workers: &Workers,
+    selection: &Selection,
+) -> anyhow::Result<ReportOptions> {
+    let (since, until) = selection.bounds()?;
+    Ok(ReportOptions {
+        events: selection.events.clone(),
+        since,
+        until,
+        skip_ns: selection.skip_ns(),
         strict: input.strict,
         threads: workers.threads(),
+        ..ReportOptions::default()
     })
 }
 

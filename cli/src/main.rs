@@ -25,9 +25,11 @@ fn main() -> ExitCode {
     let verdict = match Cli::parse().command {
         Command::Report(args) => cmd::report::run(&args),
         Command::Sla(args) => cmd::sla::run(&args),
+        Command::Traces(args) => cmd::traces::run(&args),
         Command::Info(args) => cmd::info::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
         Command::Recover(args) => cmd::recover::run(&args),
+        Command::Plot(args) => cmd::plot::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),
         Command::Man(args) => cmd::man::run(&args),
     };

@@ -14,9 +14,11 @@ Examples:
   perf-analyze man report > perf-analyze-report.1";
 
 /// What there is a page of.
-pub(crate) const COMMANDS: [&str; 7] = [
+pub(crate) const COMMANDS: [&str; 9] = [
     "report",
+    "traces",
     "sla",
+    "plot",
     "info",
     "verify",
     "recover",

@@ -3,7 +3,9 @@
 pub(crate) mod completions;
 pub(crate) mod info;
 pub(crate) mod man;
+pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sla;
+pub(crate) mod traces;
 pub(crate) mod verify;

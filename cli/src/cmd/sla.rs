@@ -143,13 +143,13 @@ fn options(args: &Args) -> Result<SlaOptions> {
         let kind = clap::error::ErrorKind::MissingRequiredArgument;
         Cli::command().error(kind, message).exit();
     }
-    let period = args.selection.period()?;
+    let (since, until) = args.selection.bounds()?;
     let listed = matches!(args.output.format, Format::Text | Format::Markdown);
     Ok(SlaOptions {
         events: args.selection.events.clone(),
-        since: period.since,
-        until: period.until,
-        skip_ns: period.skip_ns,
+        since,
+        until,
+        skip_ns: args.selection.skip_ns(),
         gap_ns: args.gap.ns(),
         violations: match listed {
             true => args.limit.saturating_mul(rules.len()),

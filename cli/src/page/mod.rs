@@ -8,12 +8,14 @@ use crate::gate::Unmatched;
 mod capture;
 mod events;
 pub(crate) mod info;
+pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;
 pub(crate) mod sla;
 pub(crate) mod sla_sheet;
 mod slots;
+pub(crate) mod traces;
 pub(crate) mod verify;
 
 /// A page lists this many of what may be thousands; JSON and CSV list all.

@@ -5,7 +5,7 @@
 
 mod bins;
 mod caveats;
-mod cells;
+pub(crate) mod cells;
 mod exact;
 pub(crate) mod integrity;
 mod pass;
@@ -13,10 +13,10 @@ pub(crate) mod plan;
 pub(crate) mod quantiles;
 mod result;
 pub(crate) mod rows;
-mod run;
+pub(crate) mod run;
 mod scan;
 mod select;
-mod slots;
+pub(crate) mod slots;
 pub(crate) mod spread;
 mod stats;
 pub(crate) mod survey;

@@ -13,10 +13,18 @@ pub(super) struct Found {
 }
 
 /// The episodes of all accounts by start, of each the largest; and how many are left out.
-pub(super) fn episodes(ledger: &Ledger, gap: i64) -> (Vec<Found>, u64) {
+pub(super) fn episodes(
+    ledger: &Ledger,
+    judged: impl Fn(&Account) -> bool,
+    gap: i64,
+) -> (Vec<Found>, u64) {
     let mut all = Vec::new();
     let mut more = 0;
-    for (account, violations) in &ledger.violations {
+    for (account, violations) in ledger
+        .violations
+        .iter()
+        .filter(|(account, _)| judged(account))
+    {
         let mut mine = join(violations.clusters.values(), gap);
         mine.sort_by_key(|cluster| (Reverse(cluster.count), cluster.start, cluster.last_end));
         more += mine.len().saturating_sub(MAX_EPISODES) as u64;

@@ -241,6 +241,29 @@ impl Ledger {
         self
     }
 
+    /// The same under other names of accounts; what gets one name is added up.
+    pub(super) fn renamed(self, keeping: Keeping, name: impl Fn(Account) -> Account) -> Ledger {
+        let mut renamed = Ledger {
+            damage: self.damage,
+            ..Ledger::default()
+        };
+        for ((account, slot), tally) in self.tallies {
+            renamed.tally(name(account), slot, &tally);
+        }
+        for (account, violations) in self.violations {
+            let mine = renamed.violations.entry(name(account)).or_default();
+            mine.merge(violations, keeping.keep);
+        }
+        for (account, unknown) in self.unknown {
+            renamed
+                .unknown
+                .entry(name(account))
+                .or_default()
+                .add(unknown);
+        }
+        renamed
+    }
+
     /// Ends the reading.
     pub(super) fn finish(&mut self, keeping: Keeping) {
         for violations in self.violations.values_mut() {

@@ -1,12 +1,13 @@
 //! Whether what was promised was kept: rules on events, judged sample by sample.
 //!
 //! The way of an answer: [`rule`] says what is asked; [`watch`] finds the series that rules look at; [`scan`] adds up, by
-//! heads of chunks where these tell enough; [`unknown`] says what is missing; [`judge`] decides; [`episodes`] puts
+//! heads of chunks where these tell enough; [`flows`] adds up traces; [`unknown`] says what is missing; [`judge`] decides; [`episodes`] puts
 //! violations together in time, and [`details`] reads what else happened then.
 
 pub mod config;
 mod details;
 mod episodes;
+mod flows;
 mod judge;
 mod ledger;
 mod options;

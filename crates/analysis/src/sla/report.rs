@@ -1,7 +1,7 @@
 //! From what was added up to the answer.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::details::{Details, Told};
@@ -13,8 +13,9 @@ use super::result::{
     Also, AlsoKind, Budget, Episode, RuleResult, SCHEMA, Sla, Verdict, Violation, Window, Windows,
 };
 use super::rule::{Bound, Rule, Stat, Target};
-use super::run::Run;
+use super::run::{Read, Run};
 use super::unknown::Missing;
+use super::watch::missing_event;
 use crate::error::{Error, ErrorKind};
 use crate::report::quantiles::{Wanted, quantiles};
 use crate::report::timeline::SlotNumber;
@@ -24,17 +25,27 @@ use crate::warning::{Warning, WarningKind};
 
 impl Run<'_> {
     pub(super) fn report(&self) -> Result<Sla, Error> {
-        let (ledger, missing) = self.ledger()?;
-        let mut rules = self.rules(&ledger);
+        let read = self.read()?;
+        let ledger = &read.ledger;
+        let mut rules = self.rules(&read);
         self.measure(&mut rules)?;
+        let places: HashMap<Account, usize> = (read.judgements.iter().enumerate())
+            .map(|(place, judgement)| (judgement.account, place))
+            .collect();
         let mut kept: Vec<(Account, Kept)> = Vec::new();
         let mut count = 0;
-        for (account, violations) in &ledger.violations {
+        // Flows that no rule names are not judged.
+        let judged = |account: &Account| places.contains_key(account);
+        for (account, violations) in ledger
+            .violations
+            .iter()
+            .filter(|(account, _)| judged(account))
+        {
             count += violations.count;
             kept.extend(violations.kept.iter().map(|kept| (*account, *kept)));
         }
         kept.sort_by_key(|(account, kept)| (kept.time(), *account));
-        let (found, more_episodes) = episodes(&ledger, self.keeping.gap);
+        let (found, more_episodes) = episodes(ledger, judged, self.keeping.gap);
         let mut told = (Told::default(), Vec::new());
         if self.options.details {
             told = self.details(&kept, &found)?;
@@ -45,20 +56,28 @@ impl Run<'_> {
             .enumerate()
             .map(|(number, (account, kept))| {
                 let annotations = told.annotations(number);
-                self.violation(*account, kept, &ledger, annotations)
+                let violation = self.violation(*account, kept, ledger, annotations);
+                Violation {
+                    rule: places[account],
+                    event: rules[places[account]]
+                        .flow
+                        .clone()
+                        .unwrap_or(violation.event),
+                    ..violation
+                }
             })
             .collect();
         let episodes = found.iter().enumerate().map(|(number, found)| {
             let place = numbers.iter().position(|told| *told == number);
             let also = place.map(|place| {
                 let mut also = told.also(place);
-                also.extend(lost_during(found, &missing));
+                also.extend(lost_during(found, &read.missing));
                 also
             });
-            episode(found, also)
+            episode(found, places[&found.account], also)
         });
         let episodes: Vec<Episode> = episodes.collect();
-        let (captures, warnings) = self.warnings(&ledger)?;
+        let (captures, warnings) = self.warnings(ledger)?;
         Ok(Sla {
             schema: SCHEMA,
             captures,
@@ -78,32 +97,37 @@ impl Run<'_> {
         })
     }
 
-    fn rules(&self, ledger: &Ledger) -> Vec<RuleResult> {
-        let rules = self.options.rules.iter().enumerate();
-        rules
-            .map(|(number, rule)| {
-                let tallies = ledger.tallies.range(
-                    ((number as u32, 0), SlotNumber::MIN)..=((number as u32, 0), SlotNumber::MAX),
-                );
-                let mut total = Tally::default();
-                tallies.for_each(|(_, tally)| total.add(tally));
-                // What may belong to one of several windows is still only once in the whole.
-                let unknown = ledger.unknown.get(&(number as u32, 0));
-                total.unknown = unknown.copied().unwrap_or_default();
-                let judged = judge(rule, &total, self.covered(None, 0));
-                let windows = rule
-                    .over_ns
-                    .map(|ns| self.windows_of(number, rule, ns, ledger));
-                RuleResult {
-                    rule: rule.clone(),
-                    flow: None,
-                    verdict: windows.as_ref().map_or(judged.verdict, Windows::verdict),
-                    unit: self.watches.units[number].clone().unwrap_or_default(),
-                    total: judged,
-                    windows,
-                }
-            })
-            .collect()
+    fn rules(&self, read: &Read) -> Vec<RuleResult> {
+        let ledger = &read.ledger;
+        let judged = read.judgements.iter().map(|judgement| {
+            let account = judgement.account;
+            let number = account.0 as usize;
+            let rule = &self.options.rules[number];
+            let first = (account, SlotNumber::MIN);
+            let last = (account, SlotNumber::MAX);
+            let mut total = Tally::default();
+            for (_, tally) in ledger.tallies.range(first..=last) {
+                total.add(tally);
+            }
+            // What may belong to one of several windows is still only once in the whole.
+            total.unknown = ledger.unknown.get(&account).copied().unwrap_or_default();
+            let mut judged = judge(rule, &total, self.covered(None, 0));
+            if let Some(percentile) = judgement.percentile {
+                judged.measured = Some(Number::Int(percentile.into()));
+            }
+            let windows = rule
+                .over_ns
+                .map(|ns| self.windows_of(account, rule, ns, ledger));
+            RuleResult {
+                rule: rule.clone(),
+                flow: judgement.flow.clone(),
+                verdict: windows.as_ref().map_or(judged.verdict, Windows::verdict),
+                unit: self.watches.units[number].clone().unwrap_or_default(),
+                total: judged,
+                windows,
+            }
+        });
+        judged.collect()
     }
 
     fn covered(&self, every: Option<i64>, slot: SlotNumber) -> Covered {
@@ -121,10 +145,15 @@ impl Run<'_> {
         }
     }
 
-    fn windows_of(&self, number: usize, rule: &Rule, length_ns: u64, ledger: &Ledger) -> Windows {
-        let face = self.face_of[number];
+    fn windows_of(
+        &self,
+        account: Account,
+        rule: &Rule,
+        length_ns: u64,
+        ledger: &Ledger,
+    ) -> Windows {
+        let face = self.face_of[account.0 as usize];
         let every = self.faces[face];
-        let account = (number as u32, 0);
         let mut slots: BTreeSet<SlotNumber> = self.slots[face].clone();
         let tallied = ledger
             .tallies
@@ -288,11 +317,11 @@ impl Run<'_> {
         warnings.extend(ledger.damage.values().cloned());
         let mut unknown: Vec<&str> = Vec::new();
         for (rule, unit) in self.options.rules.iter().zip(&self.watches.units) {
-            if let (Target::Event { name, .. }, None) = (&rule.target, unit)
-                && !unknown.contains(&name.as_str())
-            {
-                unknown.push(name);
-            }
+            let name = match &rule.target {
+                Target::Event { name, .. } => Some(name.as_str()),
+                _ => missing_event(rule, &self.captures),
+            };
+            unknown.extend(name.filter(|name| unit.is_none() && !unknown.contains(name)));
         }
         warnings.extend(unknown.into_iter().map(|name| Warning {
             capture: None,
@@ -354,10 +383,10 @@ fn over_by(rule: &Rule, value: u64) -> Option<Number> {
     }
 }
 
-fn episode(found: &Found, also: Option<Vec<Also>>) -> Episode {
+fn episode(found: &Found, rule: usize, also: Option<Vec<Also>>) -> Episode {
     let cluster = &found.cluster;
     Episode {
-        rule: found.account.0 as usize,
+        rule,
         start_unix_ns: UnixNs(cluster.start),
         end_unix_ns: UnixNs(cluster.last_end),
         length_ns: cluster.last_end.abs_diff(cluster.start),

@@ -6,6 +6,7 @@ use std::path::Path;
 use perf_format::{CloseReason, Outcome as Ended, SegmentId, SeriesKey};
 use rayon::prelude::*;
 
+use super::flows::Judgement;
 use super::ledger::{Keeping, Kept, Ledger, Tally, Unknown};
 use super::options::{MAX_RULES, MAX_VIOLATIONS, MAX_WINDOWS, SlaOptions};
 use super::rule::{Rule, Target};
@@ -36,6 +37,14 @@ pub(super) struct Run<'a> {
     /// By face: the windows that are covered by a capture, at least partly.
     pub(super) slots: Vec<BTreeSet<SlotNumber>>,
     pub(super) keeping: Keeping,
+}
+
+/// What was read.
+pub(super) struct Read {
+    pub(super) ledger: Ledger,
+    pub(super) judgements: Vec<Judgement>,
+    /// By capture.
+    pub(super) missing: Vec<Vec<Missing>>,
 }
 
 impl<'a> Run<'a> {
@@ -149,23 +158,34 @@ impl<'a> Run<'a> {
     }
 
     /// Reads all that is to be read, but for details.
-    pub(super) fn ledger(&self) -> Result<(Ledger, Vec<Vec<Missing>>), Error> {
+    pub(super) fn read(&self) -> Result<Read, Error> {
         let mut ledger = self.scan().run()?;
+        let judgements = self.judgements(&mut ledger)?;
         let mut all = Vec::new();
         for (number, (capture, survey)) in self.captures.iter().zip(&self.surveys).enumerate() {
             self.add_open(&mut ledger, number, capture, survey);
             let missing = missing(number, capture, survey);
             for each in &missing {
-                self.add_missing(&mut ledger, number, each);
+                self.add_missing(&mut ledger, number, each, &judgements);
             }
             all.push(missing);
         }
         ledger.finish(self.keeping);
-        Ok((ledger, all))
+        Ok(Read {
+            ledger,
+            judgements,
+            missing: all,
+        })
     }
 
     /// Adds records of which nothing is known to every window of every rule that they may belong to.
-    fn add_missing(&self, ledger: &mut Ledger, number: usize, missing: &Missing) {
+    fn add_missing(
+        &self,
+        ledger: &mut Ledger,
+        number: usize,
+        missing: &Missing,
+        judgements: &[Judgement],
+    ) {
         let touched = self.lifetimes[number].and_then(|life| life.touched(&self.timelines[number]));
         let Some((first, last)) = touched else {
             return;
@@ -178,13 +198,14 @@ impl<'a> Run<'a> {
         if from > to {
             return;
         }
-        for (rule, face) in self.face_of.iter().enumerate() {
-            let (first, last) = match self.faces[*face] {
+        for judgement in judgements {
+            let face = self.face_of[judgement.account.0 as usize];
+            let (first, last) = match self.faces[face] {
                 Some(every) => (from.div_euclid(every), to.div_euclid(every)),
                 None => (0, 0),
             };
-            let slots = self.slots[*face].range(first..=last).copied();
-            ledger.unknown((rule as u32, 0), slots, missing.amount);
+            let slots = self.slots[face].range(first..=last).copied();
+            ledger.unknown(judgement.account, slots, missing.amount);
         }
     }
 
@@ -279,13 +300,7 @@ fn check(rules: &[Rule]) -> Result<(), Error> {
     if let Some(rule) = rules.get(MAX_RULES) {
         return refuse(rule, format!("more than {MAX_RULES} rules"));
     }
-    match rules.iter().find(|rule| rule.needs_traces()) {
-        Some(rule) => refuse(
-            rule,
-            "rules about traces (e2e, response, A→B) cannot be judged by this version".to_owned(),
-        ),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The place of a rule's window among `faces`, where it is added if it is new.

@@ -113,6 +113,10 @@ impl Watches {
             segments.dedup();
             for (rule_number, rule) in rules.iter().enumerate() {
                 let Target::Event { name, outcome } = &rule.target else {
+                    let missing = missing_event(rule, captures);
+                    if missing.is_none() {
+                        watches.units[rule_number] = Some(unit_of_traces(rule).to_owned());
+                    }
                     continue;
                 };
                 for event in events.iter().filter(|event| event.name == *name) {
@@ -198,6 +202,29 @@ fn fit(rule: &Rule, event: &Event, outcome: Option<Outcome>) -> Result<String, S
             )),
             _ => Ok("ns".to_owned()),
         },
+    }
+}
+
+/// The event of a gap that no capture has.
+pub(super) fn missing_event<'r>(rule: &'r Rule, captures: &[&Capture]) -> Option<&'r str> {
+    let Target::Gap { from, to } = &rule.target else {
+        return None;
+    };
+    let has = |name: &&String| {
+        let events = captures.iter().flat_map(|capture| capture.events.values());
+        events.into_iter().any(|event| event.name == **name)
+    };
+    [from, to]
+        .into_iter()
+        .find(|name| !has(name))
+        .map(String::as_str)
+}
+
+fn unit_of_traces(rule: &Rule) -> &'static str {
+    match rule.stat {
+        Stat::Rate => "1/s",
+        Stat::ErrorRate => "%",
+        Stat::Max | Stat::Percentile(_) | Stat::Mean => "ns",
     }
 }
 

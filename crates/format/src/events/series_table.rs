@@ -107,10 +107,11 @@ impl SeriesTable {
 
     #[inline(never)]
     fn find(&mut self, key: SeriesKey, code: u64) -> Result<u64, ChunkFull> {
-        let index = self.keys.intern(code) as usize;
-        if index >= limits::MAX_CHUNK_SERIES {
-            return Err(ChunkFull);
-        }
+        let index = if self.len < limits::MAX_CHUNK_SERIES {
+            self.keys.intern(code) as usize
+        } else {
+            self.keys.find(code).ok_or(ChunkFull)? as usize
+        };
         if index == self.len {
             match self.all.get_mut(index) {
                 Some(series) => series.begin(key),

@@ -4,7 +4,7 @@ use super::dictionary::Dictionary;
 use crate::packed::{BLOCK, Block, Modes, encode_block};
 
 /// Runs that are looked up and packed at once.
-const BATCH: usize = 4 * BLOCK;
+pub(super) const BATCH: usize = 4 * BLOCK;
 /// Room for a batch, and a block of rows before it is noticed, each with a trace of its own.
 const ROOM: usize = BATCH + BLOCK + 1;
 
