@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use perf_analysis::Number;
 use perf_analysis::sla::{
-    Also, AlsoKind, Budget, Episode, RuleResult, Sla, Verdict, Violation, Windows,
+    Also, AlsoKind, Budget, Episode, RuleResult, Sla, Target, Verdict, Violation, Windows,
 };
 use perf_render::escape::bounded;
 use perf_render::number::{self, count, nanos_inline};
@@ -246,7 +246,7 @@ impl Page<'_> {
             "{}, {} of {}, worst {}",
             nanos_inline(episode.length_ns as f64),
             counted(episode.violations, "violation", "violations"),
-            bounded(&rule.rule.to_string()),
+            bounded(&rule_text(rule)),
             shown(&rule.unit, episode.worst as f64),
         );
         let also = episode.also.as_deref().unwrap_or_default();
@@ -323,11 +323,17 @@ pub(crate) fn rules(rules: &[RuleResult]) -> Table {
     }
 }
 
-fn name(rule: &RuleResult) -> Cell {
-    match &rule.flow {
-        Some(flow) => Cell::name(format!("{} {flow}", rule.rule)),
-        None => Cell::name(rule.rule.to_string()),
+fn name(result: &RuleResult) -> Cell {
+    Cell::name(rule_text(result))
+}
+
+/// The rule; one about each flow as if it were about this one alone.
+pub(super) fn rule_text(result: &RuleResult) -> String {
+    let mut rule = result.rule.clone();
+    if let Target::EndToEnd(flow) | Target::Response(flow) = &mut rule.target {
+        flow.clone_from(&result.flow);
     }
+    rule.to_string()
 }
 
 fn value(unit: &str, number: f64) -> Cell {

@@ -5,6 +5,7 @@ use perf_analysis::sla::{Budget, Sla};
 use perf_render::{Cell, Column, Row, Table};
 
 use crate::page::sheet::outcome_name;
+use crate::page::sla::rule_text;
 use crate::time::Zone;
 
 /// Every violation that is listed, by time. Values are in the unit of their row: durations in ns.
@@ -33,7 +34,7 @@ pub(crate) fn violations(sla: &Sla, zone: &Zone) -> Table {
         Row::new(vec![
             Cell::Text(zone.rfc3339(violation.end_unix_ns)),
             Cell::Integer(violation.end_unix_ns.0.into()),
-            Cell::name(rule.rule.to_string()),
+            Cell::name(rule_text(rule)),
             Cell::name(&violation.event),
             Cell::or_absent(violation.outcome, |outcome| text(outcome_name(outcome))),
             Cell::Count(violation.value),

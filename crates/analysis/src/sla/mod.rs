@@ -18,6 +18,7 @@ mod result;
 pub mod rule;
 mod run;
 mod scan;
+mod series;
 mod unknown;
 mod watch;
 

@@ -6,13 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use perf_format::{
-    ChunkEntry, ColumnId, EventsChunk, FormatError, Frame, Series, SeriesKey, TagClass, ThreadId,
-};
+use perf_format::{ChunkEntry, ColumnId, EventsChunk, FormatError, Frame, Series};
 use rayon::prelude::*;
 
-use super::ledger::{Keeping, Kept, Ledger, Tally, Unknown};
+use super::ledger::{Keeping, Ledger, Tally, Unknown};
 use super::rule::Rule;
+use super::series::{Running, head_tally, is_hot, is_told_by_head};
 use super::watch::{Watch, Watcher, Watches};
 use crate::capture::{Capture, CaptureFile};
 use crate::error::Error;
@@ -101,15 +100,6 @@ pub(super) fn read_columns(
             .read_body(site.entry, column.offset, column.len, bytes)?;
     }
     Ok(Ok(()))
-}
-
-/// One watcher's sums over the rows of a chunk, as long as they lie in one window.
-#[derive(Clone, Copy)]
-struct Running<'w> {
-    watcher: &'w Watcher,
-    key: SeriesKey,
-    slot: SlotNumber,
-    tally: Tally,
 }
 
 impl Scan<'_> {
@@ -362,86 +352,5 @@ impl Scan<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Whether a series with this greatest value must be looked at row by row.
-fn is_hot(watcher: &Watcher, max_value: u64) -> bool {
-    let beyond = watcher.limit.is_some_and(|limit| max_value >= limit);
-    watcher.sums || watcher.failures && watcher.lists || beyond
-}
-
-/// Whether the head of a chunk tells all that a rule adds up, though not when each violation was.
-fn is_told_by_head(series: &Series, watcher: &Watcher) -> bool {
-    let beyond = watcher.limit.is_some_and(|limit| series.max_value >= limit);
-    !watcher.sums && !beyond
-}
-
-fn head_tally(series: &Series, watcher: &Watcher) -> Tally {
-    let rows = u64::from(series.rows);
-    Tally {
-        samples: rows,
-        beyond: if watcher.failures { rows } else { 0 },
-        worst: watcher.scale.value(series.max_value),
-        ..Tally::default()
-    }
-}
-
-impl Running<'_> {
-    /// Adds a row; true if it is a violation.
-    #[inline]
-    fn add(&mut self, slot: SlotNumber, value: u64, ledger: &mut Ledger) -> bool {
-        if slot != self.slot {
-            self.flush(ledger);
-            self.slot = slot;
-        }
-        let watcher = self.watcher;
-        let beyond = watcher.failures || watcher.limit.is_some_and(|limit| value >= limit);
-        let in_unit = watcher.scale.value(value);
-        self.tally.samples += 1;
-        self.tally.beyond += u64::from(beyond);
-        self.tally.worst = self.tally.worst.max(in_unit);
-        if watcher.sums {
-            self.tally.sum += u128::from(in_unit);
-        }
-        beyond && watcher.lists
-    }
-
-    fn flush(&mut self, ledger: &mut Ledger) {
-        let tally = std::mem::take(&mut self.tally);
-        if tally.samples > 0 {
-            ledger.tally((self.watcher.rule as u32, 0), self.slot, &tally);
-        }
-    }
-
-    fn kept(
-        &self,
-        site: &Site<'_>,
-        row: usize,
-        (value, end): (u64, u64),
-        thread: ThreadId,
-        trace: Option<&u64>,
-    ) -> Kept {
-        let unix_ns = site.unix_ns(end);
-        let value = self.watcher.scale.value(value);
-        let outcome = match self.key.tag.class() {
-            TagClass::Span(outcome) => Some(outcome.into()),
-            _ => None,
-        };
-        Kept {
-            value,
-            end: unix_ns,
-            start: match outcome {
-                Some(_) => unix_ns.saturating_sub_unsigned(value),
-                None => unix_ns,
-            },
-            slot: self.slot,
-            capture: site.number as u32,
-            place: (site.kept.file, site.kept.entry, row as u32),
-            trace: trace.copied().unwrap_or(0),
-            thread: Some(thread),
-            outcome,
-            open: false,
-        }
     }
 }

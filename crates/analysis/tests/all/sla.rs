@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use perf_analysis::report::EventKind;
 use perf_analysis::sla::{AlsoKind, Budget, NEAR_NS, Rule, Sla, Verdict, Violation};
-use perf_analysis::{CaptureSet, OpenOptions, SlaOptions, sla};
+use perf_analysis::{CaptureSet, OpenOptions, SlaOptions, TimeBound, UnixNs, sla};
 
 use crate::sla_oracle::{Bounds, Oracle, Sample};
 use crate::world::{Dice, Recipe, World};
@@ -368,4 +368,253 @@ fn rules_of_every_kind_on_random_captures() {
         counts.len() == 4 && counts.iter().all(|count| *count > 3),
         "{verdicts:?}"
     );
+}
+
+#[test]
+fn only_the_selected_time_counts() {
+    for seed in 111..113 {
+        let bench = Bench::new(&[Recipe::new(seed)]);
+        let world = &bench.worlds[0];
+        let at = world.seen[1000].unix_ns;
+        let later = world.seen[2200].unix_ns;
+        for (since, until) in [
+            (Some(at), None),
+            (None, Some(at)),
+            (Some(at), Some(later)),
+            (Some(world.end_ns + 5), None),
+        ] {
+            let bound = |at: Option<i64>| at.map(|at| TimeBound::At(UnixNs(at)));
+            let options = SlaOptions {
+                since: bound(since),
+                until: bound(until),
+                ..options(mixed(seed))
+            };
+            let bounds = Bounds { since, until };
+            let what = format!("seed {seed}, {since:?} to {until:?}");
+            check(&bench, &options, bounds, &what);
+        }
+    }
+}
+
+#[test]
+fn several_captures_and_clock_segments() {
+    let recipe = |seed, rates: &[u64], later| Recipe {
+        ns_per_tick: rates.to_vec(),
+        start_ns: Recipe::new(0).start_ns + later,
+        records: 1000,
+        ..Recipe::new(seed)
+    };
+    let bench = Bench::new(&[
+        recipe(121, &[4], 0),
+        recipe(122, &[3, 5], 40_000_000),
+        recipe(123, &[1], 3_000_000_000),
+    ]);
+    check(&bench, &options(mixed(121)), Bounds::default(), "several");
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let bench = Bench::new(&[Recipe::new(131), Recipe::new(132)]);
+    let mut rules = mixed(131);
+    rules.extend(self::rules(&[
+        "e2e:p50<1ms over 100ms",
+        "response:max<1s",
+        "alpha→beta:mean<1ms",
+        "e2e:error_rate<10%",
+    ]));
+    // More violations than are listed, so that it shows which are kept.
+    for violations in [100_000, 200] {
+        let with = |threads| {
+            let options = SlaOptions {
+                threads: Some(threads),
+                violations,
+                ..options(rules.clone())
+            };
+            serde_json::to_string(&bench.sla(&options)).unwrap()
+        };
+        let one = with(1);
+        assert!(one == with(2) && one == with(5), "threads differ");
+    }
+}
+
+#[test]
+fn of_too_many_violations_the_greatest_are_listed() {
+    let bench = Bench::new(&[Recipe::new(141)]);
+    let rules = rules(&["alpha:max<1us"]);
+    let all = bench.sla(&options(rules.clone()));
+    let few = bench.sla(&SlaOptions {
+        violations: 7,
+        ..options(rules)
+    });
+    assert_eq!(few.violations.len(), 7);
+    assert_eq!(few.more_violations + 7, all.violations.len() as u64);
+    let mut values: Vec<u64> = all
+        .violations
+        .iter()
+        .map(|violation| violation.value)
+        .collect();
+    values.sort_unstable();
+    let least = few.violations.iter().map(|violation| violation.value).min();
+    assert_eq!(least, Some(values[values.len() - 7]));
+    assert_eq!(
+        (&few.rules, few.episodes.len()),
+        (&all.rules, all.episodes.len())
+    );
+}
+
+/// Traces are the plain sums of their spans' extremes: the five ids of a world, of which each runs from its first record on.
+#[test]
+fn every_trace_is_a_sample_of_its_flow() {
+    let bench = Bench::new(&[Recipe {
+        unnamed: false,
+        ..Recipe::new(151)
+    }]);
+    let spans = || {
+        bench.worlds[0]
+            .seen
+            .iter()
+            .filter(|seen| seen.kind == EventKind::Span)
+    };
+    let whole = |trace: u64| {
+        let mine = || spans().filter(move |seen| seen.trace == trace);
+        let start = mine().map(|seen| seen.unix_ns - seen.value as i64).min()?;
+        let end = mine().map(|seen| seen.unix_ns).max()?;
+        (start >= bench.worlds[0].start_ns).then_some(end - start)
+    };
+    let expected: Vec<i64> = (1..5).filter_map(whole).collect();
+    let got = bench.sla(&options(rules(&["e2e:max<=0ns", "e2e:rate>=0/s"])));
+    let max = got
+        .rules
+        .iter()
+        .filter(|result| result.rule.to_string() == "e2e:max<=0ns");
+    let samples: u64 = max.map(|result| result.total.samples).sum();
+    assert_eq!(samples, expected.len() as u64);
+    let mut values: Vec<i64> = got
+        .violations
+        .iter()
+        .map(|violation| violation.value as i64)
+        .collect();
+    values.sort_unstable();
+    let mut expected = expected;
+    expected.sort_unstable();
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn an_unknown_event_is_said_and_never_passes() {
+    let bench = Bench::new(&[Recipe::new(161)]);
+    let got = bench.sla(&options(rules(&[
+        "alpah:max<1000s",
+        "alpha→bta:max<1s",
+        "alpha:rate>0/s",
+    ])));
+    let unknown: Vec<String> = got
+        .warnings
+        .iter()
+        .map(|warning| warning.message())
+        .collect();
+    assert!(
+        unknown.contains(&"no event matches \"alpah\"".to_owned()),
+        "{unknown:?}"
+    );
+    assert!(
+        unknown.contains(&"no event matches \"bta\"".to_owned()),
+        "{unknown:?}"
+    );
+    let verdicts: Vec<Verdict> = got.rules.iter().map(|rule| rule.verdict).collect();
+    assert_eq!(verdicts, [Verdict::NoData, Verdict::NoData, Verdict::Pass]);
+    assert_eq!(got.verdict, Verdict::NoData);
+}
+
+#[test]
+fn rules_that_do_not_fit_their_event_are_refused() {
+    let bench = Bench::new(&[Recipe::new(162)]);
+    let set = CaptureSet::open(&bench.paths, &OpenOptions::default()).unwrap();
+    for (text, word) in [
+        ("size:max<5ms", "give a number without a unit"),
+        ("size:error_rate<1%", "has no outcome"),
+        ("size/ok:max<5", "has no outcome"),
+        ("alpha:max<5", "give the bound a unit"),
+        ("depth:max<5", "no span and no observation"),
+        ("e2e[none]:max<5ms", "no flow is called `none`"),
+        ("alpha:max<5ms over 0.1us", "more than"),
+    ] {
+        let error = sla(&set, &options(rules(&[text]))).unwrap_err().to_string();
+        assert!(error.contains(word), "{text}: {error}");
+    }
+}
+
+/// Each chunk's values are damaged in turn. A rule whose bound no value of the chunk reaches does not need them; of others a
+/// pass that the rows could overturn is none.
+#[test]
+fn damage_that_could_overturn_a_pass_makes_it_unproven() {
+    let world = Recipe {
+        records: 900,
+        unnamed: false,
+        ..Recipe::new(171)
+    }
+    .make();
+    let texts = [
+        "alpha:max<99999s",
+        "alpha:p50<1000s",
+        "alpha:max<1ns",
+        "alpha:mean<99999s",
+        "alpha:rate>=0/s",
+    ];
+    let rules = rules(&texts);
+    let sound = Bench::of(vec![world.clone()]).sla(&options(rules.clone()));
+    let index = perf_format::Index::build(&world.bytes).unwrap();
+    let mut seen = BTreeMap::new();
+    for entry in index
+        .event_chunks()
+        .filter(|entry| entry.head.record_count > 0)
+    {
+        let mut bytes = world.bytes.clone();
+        // Somewhere in the body: the head stays intact.
+        let at = entry.offset as usize + entry.head.head_len as usize;
+        let body = at..at + entry.head.body_len as usize;
+        bytes[body].iter_mut().for_each(|byte| *byte ^= 0x55);
+        let damaged = Bench::of(vec![World {
+            bytes,
+            ..world.clone()
+        }]);
+        let got = damaged.sla(&options(rules.clone()));
+        for (rule, before) in got.rules.iter().zip(&sound.rules) {
+            *seen.entry(rule.verdict).or_insert(0) += 1;
+            let unknown = rule.total.unknown.unwrap();
+            let whole = rule.total.samples + unknown;
+            assert!(whole >= before.total.samples, "{}", rule.rule);
+            match (rule.verdict, before.verdict) {
+                (Verdict::Pass, before) => assert_eq!(before, Verdict::Pass),
+                (Verdict::Unproven, before) => {
+                    // Records were lost in this world as well.
+                    assert!(unknown > 0 && before != Verdict::Fail, "{}", rule.rule);
+                }
+                (Verdict::Fail, before) => assert_eq!(before, Verdict::Fail),
+                (Verdict::NoData, _) => {}
+            }
+        }
+    }
+    assert!(
+        seen[&Verdict::Unproven] > 3 && seen[&Verdict::Pass] > 3,
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn a_capture_without_records_is_without_data() {
+    let world = Recipe {
+        records: 0,
+        ..Recipe::new(181)
+    }
+    .make();
+    let rules = rules(&["alpha:p99<1ms over 1s", "alpha:max<1ms", "e2e:max<1ms"]);
+    let got = Bench::of(vec![world]).sla(&options(rules));
+    assert!(got.rules.iter().all(|rule| rule.total.samples == 0));
+    assert!(
+        got.rules
+            .iter()
+            .all(|rule| rule.total.measured.is_none() && rule.total.compliance.is_none())
+    );
+    assert_ne!(got.verdict, Verdict::Pass);
 }
