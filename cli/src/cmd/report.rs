@@ -66,11 +66,11 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let progress = Progress::start("reading captures", args.input.quiet);
     let set = args.input.open()?;
     let report = report(&set, &options)?;
-    let unmatched = Unmatched::find(&set, &report)?;
+    let unmatched = Unmatched::find(&set, &report.warnings)?;
     drop(progress);
 
     if !args.fail_on.is_empty() {
-        gate::check_usable(&report, &unmatched)?;
+        gate::check_usable(&report.warnings, &unmatched)?;
     }
     if args.output.format == Format::Csv && !args.input.quiet {
         // CSV has no place for them.
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         unmatched: &unmatched,
     };
     give(&answer, &args.output)?;
-    Ok(gate::judge(&args.fail_on, &report))
+    Ok(gate::judge(&args.fail_on, &report.warnings))
 }
 
 struct ReportAnswer<'a> {
