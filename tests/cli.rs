@@ -1,6 +1,6 @@
 //! The command line as its users meet it: the real binary on capture files made here.
 
-mod captures;
+pub(crate) mod captures;
 mod damage;
 mod gates;
 mod info;

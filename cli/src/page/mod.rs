@@ -7,6 +7,7 @@ use crate::gate::Unmatched;
 
 mod capture;
 mod events;
+pub(crate) mod html;
 pub(crate) mod info;
 pub(crate) mod recover;
 pub(crate) mod report;

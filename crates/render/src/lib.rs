@@ -10,6 +10,7 @@
 mod csv;
 mod document;
 pub mod escape;
+pub mod html;
 pub mod json;
 mod markdown;
 pub mod number;
