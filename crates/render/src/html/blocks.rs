@@ -7,6 +7,9 @@ use super::words::{Words, class, command};
 use crate::document::{Block, Document, Note, Tone};
 use crate::number::count;
 
+/// Notes on one page, at most.
+const MAX_NOTES: usize = 50;
+
 /// How tables stand in a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fold {
@@ -73,6 +76,25 @@ fn other_block(block: &Block) -> Markup {
         Block::Facts(facts) => table::facts(facts),
         Block::Note(each) => note(each),
         Block::Table(_) => html! {},
+    }
+}
+
+/// The notes, as many as a reader would read and there are `bytes` for.
+pub(super) fn notes(notes: &[Note], bytes: usize) -> Markup {
+    let mut out = String::new();
+    let mut shown = 0;
+    for each in notes.iter().take(MAX_NOTES) {
+        let markup = note(each);
+        if out.len() + markup.0.len() > bytes {
+            break;
+        }
+        markup.render_to(&mut out);
+        shown += 1;
+    }
+    let left_out = (notes.len() - shown) as u64;
+    html! {
+        (PreEscaped(out))
+        @if left_out > 0 { p.cut { (count(left_out)) " more warnings are left out." } }
     }
 }
 

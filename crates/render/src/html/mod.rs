@@ -39,16 +39,16 @@ const SCRIPT_HASH: &str = "AjKvi+aIM+zZ84N2V9JEdmkS+fC+jbLeXRTAm7lI6NQ=";
 /// Bytes of the parts of a page.
 mod budget {
     pub(super) const INTEGRITY: usize = 200_000;
-    pub(super) const SUMMARY: usize = 400_000;
-    pub(super) const NOTES: usize = 400_000;
-    pub(super) const EVENTS: usize = 700_000;
-    pub(super) const OVER_TIME: usize = 700_000;
-    pub(super) const FLOWS: usize = 400_000;
+    pub(super) const SUMMARY: usize = 300_000;
+    pub(super) const NOTES: usize = 150_000;
+    pub(super) const EVENTS: usize = 600_000;
+    pub(super) const OVER_TIME: usize = 600_000;
+    pub(super) const FLOWS: usize = 300_000;
     pub(super) const EPISODES: usize = 300_000;
-    pub(super) const WATERFALLS: usize = 700_000;
-    pub(super) const PLOTS: usize = 1_000_000;
+    pub(super) const WATERFALLS: usize = 600_000;
+    pub(super) const PLOTS: usize = 1_500_000;
     /// Head, styles, script, marks on a plot, and what is said of what was cut off.
-    const FRAME: usize = 150_000;
+    const FRAME: usize = 350_000;
     const _: () = assert!(
         INTEGRITY
             + SUMMARY
@@ -100,7 +100,7 @@ pub fn html(page: &Page) -> String {
                         }
                     }
                     @if !page.notes.is_empty() {
-                        section #notes aria-label="Warnings" { @for note in &page.notes { (blocks::note(note)) } }
+                        section #notes aria-label="Warnings" { (blocks::notes(&page.notes, budget::NOTES)) }
                     }
                     @for part in &parts {
                         section #(part.id).filtered[part.filtered] { h2 { (part.title) } (part.body) }

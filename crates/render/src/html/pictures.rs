@@ -21,13 +21,14 @@ pub(super) fn plots(page: &Page) -> Markup {
     let mut out = String::new();
     let mut left_out = 0;
     for plot in &page.plots {
-        if out.len() + plot.svg.len() > budget::PLOTS {
+        let frame = plot.time.filter(|_| !marked && !episodes.is_empty());
+        let markup = figure(plot, frame, episodes);
+        if out.len() + markup.0.len() > budget::PLOTS {
             left_out += 1;
             continue;
         }
-        let frame = plot.time.filter(|_| !marked && !episodes.is_empty());
         marked |= frame.is_some();
-        figure(plot, frame, episodes).render_to(&mut out);
+        markup.render_to(&mut out);
     }
     html! {
         div.plots { (PreEscaped(out)) }
@@ -128,21 +129,19 @@ fn episode(of: &Episode, number: usize, linked: bool, numeric: &[bool]) -> Marku
 
 /// Traces, folded, the slowest first.
 pub(super) fn waterfalls(page: &Page) -> Markup {
-    let mut bytes = 0;
     let mut shown = 0;
     let mut out = String::new();
     for waterfall in page.waterfalls.iter().take(MAX_WATERFALLS) {
-        bytes += waterfall.svg.len();
-        if bytes > budget::WATERFALLS {
-            break;
-        }
-        shown += 1;
         let markup = html! {
             details.fold.waterfall {
                 summary { (Words(&waterfall.title)) }
                 div.scroll { div.picture role="group" aria-label=(Words(&waterfall.title)) { (PreEscaped(&waterfall.svg)) } }
             }
         };
+        if out.len() + markup.0.len() > budget::WATERFALLS {
+            break;
+        }
+        shown += 1;
         markup.render_to(&mut out);
     }
     let left_out = (page.waterfalls.len() - shown) as u64;

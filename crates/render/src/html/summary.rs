@@ -1,10 +1,10 @@
 //! The top of the page: do the rules hold, can the capture be trusted, what makes the slowest flow slow.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, Render, html};
 
 use super::page::{Page, RuleVerdict, SlowestFlow, Verdict};
-use super::table;
 use super::words::{Words, name};
+use super::{budget, table};
 use crate::number::{count, nanos_inline, percent};
 
 /// Verdicts that stand at the top, at most; the broken ones first.
@@ -38,7 +38,17 @@ fn rules(rules: &[RuleVerdict], whole: &str) -> Markup {
         Verdict::NoData => 2,
         Verdict::Pass => 3,
     });
-    let left_out = sorted.len().saturating_sub(MAX_RULES);
+    let mut rows = String::new();
+    let mut shown = 0;
+    for rule in sorted.iter().take(MAX_RULES) {
+        let markup = row(rule);
+        if rows.len() + markup.0.len() > budget::SUMMARY {
+            break;
+        }
+        shown += 1;
+        markup.render_to(&mut rows);
+    }
+    let left_out = sorted.len() - shown;
     html! {
         section #rules.card {
             h2 { "SLA" }
@@ -51,14 +61,7 @@ fn rules(rules: &[RuleVerdict], whole: &str) -> Markup {
                         th scope="col" aria-sort="none" { "how" }
                     } }
                     tbody {
-                        @for rule in sorted.into_iter().take(MAX_RULES) {
-                            tr {
-                                td { (badge(rule.verdict)) }
-                                th scope="row" { (name(&rule.rule)) }
-                                (table::cell(&rule.measured, false, true))
-                                td.how { (Words(&rule.detail)) }
-                            }
-                        }
+                        (PreEscaped(rows))
                     }
                 }
             }
@@ -68,6 +71,17 @@ fn rules(rules: &[RuleVerdict], whole: &str) -> Markup {
                     (super::words::command(whole))
                 }
             }
+        }
+    }
+}
+
+fn row(rule: &RuleVerdict) -> Markup {
+    html! {
+        tr {
+            td { (badge(rule.verdict)) }
+            th scope="row" { (name(&rule.rule)) }
+            (table::cell(&rule.measured, false, true))
+            td.how { (Words(&rule.detail)) }
         }
     }
 }

@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, Render, html};
 
 use super::words::{Words, class, name};
 use crate::document::Tone;
+use crate::escape::bounded;
 use crate::number;
 use crate::table::{Cell, Column, Name, Row, Table};
 
@@ -37,12 +38,12 @@ pub(super) fn framed(columns: &[Column], numeric: &[bool], rows: &str, shown: us
     let title = columns.first().map_or("", |column| &column.title);
     html! {
         // Wide tables scroll, and the keyboard must be able to.
-        div.scroll.tall[shown > TALL] tabindex="0" role="region" aria-label=(Words(title)) {
+        div.scroll.tall[shown > TALL] tabindex="0" role="region" aria-label=(bounded(title)) {
             table {
                 thead {
                     tr {
                         @for (column, numeric) in columns.iter().zip(numeric) {
-                            th.n[*numeric] scope="col" aria-sort="none" { (Words(&column.title)) }
+                            th.n[*numeric] scope="col" aria-sort="none" { (bounded(&column.title)) }
                         }
                     }
                 }
