@@ -128,15 +128,27 @@ fn nothing_is_left_half_done() {
 
 #[test]
 fn crates_without_need_forbid_unsafe_code() {
-    for name in ["format", "render", "xtask", "probe-macros"] {
+    let root_file = |name: &str| {
         let folder = root().join("crates").join(name).join("src");
-        let lib = ["lib.rs", "main.rs"]
+        ["lib.rs", "main.rs"]
             .iter()
             .find_map(|file| std::fs::read_to_string(folder.join(file)).ok())
-            .expect("a crate has a root file");
+            .expect("a crate has a root file")
+    };
+    for name in ["analysis", "render", "xtask", "probe-macros"] {
         assert!(
-            lib.contains("#![forbid(unsafe_code)]"),
+            root_file(name).contains("#![forbid(unsafe_code)]"),
             "perf-{name} does not forbid unsafe code"
         );
     }
+    // One call of a function that is compiled for wide vectors.
+    assert!(root_file("format").contains("#![deny(unsafe_code)]"));
+    let allowed: Vec<_> = rust_sources()
+        .into_iter()
+        .filter(|(path, text)| {
+            path.starts_with("crates/format") && text.contains("allow(unsafe_code)")
+        })
+        .collect();
+    assert_eq!(allowed.len(), 1, "{allowed:?}");
+    assert!(allowed[0].0.ends_with("wide.rs") && allowed[0].1.matches("unsafe {").count() == 1);
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use perf_analysis::{CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions};
+use perf_analysis::{CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions, TimeBound};
 
 use crate::cmd;
 use crate::time::{Moment, Span, Zone};
@@ -32,6 +32,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Report(cmd::report::Args),
+    Traces(cmd::traces::Args),
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
@@ -153,6 +154,10 @@ pub(crate) enum Format {
 }
 
 impl Input {
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// The captures, opened.
     pub(crate) fn open(&self) -> Result<CaptureSet, perf_analysis::Error> {
         let strict = self.strict;
@@ -167,6 +172,20 @@ impl Workers {
 }
 
 impl Selection {
+    /// The bounds of --since and --until.
+    ///
+    /// # Errors
+    /// When a time without an offset does not exist in the zone.
+    pub(crate) fn bounds(&self) -> anyhow::Result<(Option<TimeBound>, Option<TimeBound>)> {
+        let bound =
+            |moment: &Option<Moment>| moment.as_ref().map(|m| m.bound(&self.tz)).transpose();
+        Ok((bound(&self.since)?, bound(&self.until)?))
+    }
+
+    pub(crate) fn skip_ns(&self) -> u64 {
+        self.skip.map_or(0, Span::ns)
+    }
+
     /// Whether anything but the whole of every capture was asked for.
     pub(crate) fn is_narrowed(&self) -> bool {
         self.since.is_some() || self.until.is_some() || self.skip.is_some()
@@ -183,13 +202,12 @@ pub(crate) fn report_options(
     selection: &Selection,
     figures: &Figures,
 ) -> anyhow::Result<ReportOptions> {
-    let bound =
-        |moment: &Option<Moment>| moment.as_ref().map(|m| m.bound(&selection.tz)).transpose();
+    let (since, until) = selection.bounds()?;
     Ok(ReportOptions {
         events: selection.events.clone(),
-        since: bound(&selection.since)?,
-        until: bound(&selection.until)?,
-        skip_ns: selection.skip.map_or(0, Span::ns),
+        since,
+        until,
+        skip_ns: selection.skip_ns(),
         every_ns: figures.every.map(Span::ns),
         by: figures.by.clone(),
         percentiles: figures.percentiles.clone(),

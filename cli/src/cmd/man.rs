@@ -14,8 +14,15 @@ Examples:
   perf-analyze man report > perf-analyze-report.1";
 
 /// What there is a page of.
-pub(crate) const COMMANDS: [&str; 6] =
-    ["report", "info", "verify", "recover", "completions", "man"];
+pub(crate) const COMMANDS: [&str; 7] = [
+    "report",
+    "traces",
+    "info",
+    "verify",
+    "recover",
+    "completions",
+    "man",
+];
 
 /// Print the manual page of the program or of one command
 #[derive(Debug, clap::Args)]

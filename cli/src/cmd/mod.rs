@@ -5,4 +5,5 @@ pub(crate) mod info;
 pub(crate) mod man;
 pub(crate) mod recover;
 pub(crate) mod report;
+pub(crate) mod traces;
 pub(crate) mod verify;

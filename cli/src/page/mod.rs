@@ -13,6 +13,7 @@ pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;
 mod slots;
+pub(crate) mod traces;
 pub(crate) mod verify;
 
 /// A page lists this many of what may be thousands; JSON and CSV list all.

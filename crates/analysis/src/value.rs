@@ -65,6 +65,11 @@ impl Percentile {
         self.0 as f64 / (100 * PER_PERCENT) as f64
     }
 
+    /// As a fraction of whole numbers: so many of so many.
+    pub(crate) fn parts(self) -> (u64, u64) {
+        (self.0, 100 * PER_PERCENT)
+    }
+
     /// The 1-based rank of the order statistic among `count` values: ⌈p·count⌉, at least 1.
     /// Zero when there are no values.
     pub fn rank(self, count: u64) -> u64 {

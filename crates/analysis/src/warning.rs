@@ -148,6 +148,39 @@ pub enum WarningKind {
     },
     /// The selected time holds no record of a capture.
     NothingSelected,
+    /// Traces that could not be measured, since spans of them had not ended or had begun before recording did.
+    IncompleteTraces {
+        /// With spans that had not ended.
+        open: u64,
+        /// Begun before recording did.
+        cut: u64,
+        /// Of so many traces.
+        of: u64,
+    },
+    /// Records were lost while traces ran: spans of them may be missing.
+    LossyTraces {
+        /// How many.
+        lossy: u64,
+        /// Of so many that were measured.
+        of: u64,
+    },
+    /// Too many traces were waiting for more records: those that had waited longest were given up.
+    TracesClosedEarly {
+        /// How many.
+        traces: u64,
+    },
+    /// Ids came again after their traces were over, and count as further traces.
+    ReusedTraceIds {
+        /// Further traces.
+        traces: u64,
+    },
+    /// Traces were joined by the wall clocks of captures.
+    JoinedClocks {
+        /// The largest known error of these, in ns.
+        error_ns: u64,
+    },
+    /// Of what ran outside of traces only the longest intervals were looked at.
+    BackgroundCut,
     /// Something the recorder itself wrote down.
     Recorder {
         /// Its words.
@@ -198,6 +231,12 @@ impl WarningKind {
             Self::Saturated { .. } => "saturated",
             Self::NoEventMatches { .. } => "no_event_matches",
             Self::NothingSelected => "nothing_selected",
+            Self::IncompleteTraces { .. } => "incomplete_traces",
+            Self::LossyTraces { .. } => "lossy_traces",
+            Self::TracesClosedEarly { .. } => "traces_closed_early",
+            Self::ReusedTraceIds { .. } => "reused_trace_ids",
+            Self::JoinedClocks { .. } => "joined_clocks",
+            Self::BackgroundCut => "background_cut",
             Self::Recorder { .. } => "recorder",
         }
     }
@@ -333,6 +372,32 @@ impl WarningKind {
             }
             Self::NoEventMatches { pattern } => format!("no event matches {pattern:?}"),
             Self::NothingSelected => "no record lies in the selected time".into(),
+            Self::IncompleteTraces { open, cut, of } => format!(
+                "{} of {of} could not be measured: {open} had not ended, {cut} began before recording did; the slowest may be among them",
+                counted(open + cut, "trace")
+            ),
+            Self::LossyTraces { lossy, of } => format!(
+                "records were lost while {lossy} of {of} traces ran: spans of them may be missing, which changes flow and owners"
+            ),
+            Self::TracesClosedEarly { traces } => format!(
+                "{} given up: too many records were waiting for the rest of their traces",
+                counted(*traces, "trace")
+            ),
+            Self::ReusedTraceIds { traces } => format!(
+                "{} an id that an earlier one had, and {} apart",
+                match traces {
+                    1 => "1 trace has".to_owned(),
+                    traces => format!("{traces} traces have"),
+                },
+                if *traces == 1 { "counts" } else { "count" }
+            ),
+            Self::JoinedClocks { error_ns } => format!(
+                "captures were joined by their wall clocks, which are known to {} at best: shorter gaps mean nothing",
+                length(*error_ns)
+            ),
+            Self::BackgroundCut => {
+                "of what ran outside of traces only the longest intervals were compared".into()
+            }
             Self::Recorder { message } => format!("the recorder noted: {message}"),
         }
     }
@@ -380,6 +445,22 @@ impl WarningKind {
                 "check the spelling; `perf-analyze info FILE` lists the events"
             }
             Self::NothingSelected => "widen --since/--until, or leave out --skip",
+            Self::IncompleteTraces { .. } => {
+                "record longer, and let spans end before the recorder stops; read the maximum as a lower bound"
+            }
+            Self::LossyTraces { .. } => {
+                "give the recorder larger rings (Recorder::builder().ring_bytes) or record less"
+            }
+            Self::TracesClosedEarly { .. } => {
+                "give each request a trace id of its own, or a shorter --trace-idle"
+            }
+            Self::ReusedTraceIds { .. } => {
+                "give each request an id of its own; where one trace really pauses, raise --trace-idle"
+            }
+            Self::JoinedClocks { .. } => {
+                "record on one host without a reboot in between: such captures share a counter"
+            }
+            Self::BackgroundCut => "select a shorter time with --since and --until",
             Self::Recorder { .. } => "see the recorder's documentation of this note",
         }
     }

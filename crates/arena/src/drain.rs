@@ -113,7 +113,7 @@ impl Owner {
             drained.high_water_slots = ready;
             drained.high_water_of_slots = slots;
         }
-        ring.is_pressed |= permille >= PRESSED_PERMILLE;
+        ring.is_pressed = permille >= PRESSED_PERMILLE;
         if ready == 0 {
             return;
         }

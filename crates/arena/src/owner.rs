@@ -9,7 +9,7 @@ use crate::arena::{Arena, Inner};
 use crate::backing::Backing;
 use crate::consumer::Consumer;
 use crate::error::{CreateError, Warning};
-use crate::layout::{PAGE_BYTES, Section};
+use crate::layout::Section;
 use crate::loss::{self, LOSS_CAUSES, Loss, LossCause};
 use crate::names::EventEntry;
 use crate::open::{self, OpenSpan};
@@ -38,7 +38,9 @@ pub struct Owner {
     pub(crate) gone: [u64; LOSS_CAUSES],
     pub(crate) new_threads: Vec<ThreadEntry>,
     names_read: u64,
+    /// Rounds in which only spares of less than `stock_below` bytes are laid out.
     pub(crate) stock_pause: u32,
+    pub(crate) stock_below: u64,
     pub(crate) preparing: Option<Preparing>,
     path: Option<PathBuf>,
 }
@@ -47,7 +49,7 @@ pub struct Owner {
 pub(crate) struct Ring {
     pub(crate) consumer: Consumer,
     pub(crate) thread: u32,
-    /// It was seen more than a quarter full and may want a bigger segment soon.
+    /// It was more than a quarter full when last drained, and may want a bigger segment soon.
     pub(crate) is_pressed: bool,
 }
 
@@ -100,6 +102,7 @@ impl Owner {
             new_threads: Vec::new(),
             names_read: 0,
             stock_pause: 0,
+            stock_below: 0,
             preparing: None,
             path,
         }
@@ -152,12 +155,20 @@ impl Owner {
     pub fn take_new_events(&mut self) -> Vec<EventEntry> {
         let space = &self.arena.0.space;
         let end = space.header().names_used.load(Ordering::Acquire);
-        let offset = space.header().section(Section::Names).offset();
-        debug_assert!(offset >= PAGE_BYTES && end >= self.names_read);
-        // SAFETY: published entries are allocated and never change.
+        let section = space.header().section(Section::Names);
+        let offset = section.offset();
+        // In the child of a fork that let go of the arena, all of these are zero.
+        let Some(bytes) = end
+            .min(section.committed_bytes())
+            .checked_sub(self.names_read)
+        else {
+            return Vec::new();
+        };
+        let end = self.names_read + bytes;
+        // SAFETY: published entries are allocated and never change; no bytes in a section that is not there.
         let mut rest: &[u8] = unsafe {
             let from = space.base().byte_add((offset + self.names_read) as usize);
-            std::slice::from_raw_parts(from.as_ptr(), (end - self.names_read) as usize)
+            std::slice::from_raw_parts(from.as_ptr(), bytes as usize)
         };
         self.names_read = end;
         let mut events = Vec::new();

@@ -196,7 +196,8 @@ impl SpoolReader {
         let head = self.bytes_at(at, FRAME_HEAD_BYTES).concat();
         let length = u64::from(u32::from_le_bytes(head[0..4].try_into().ok()?));
         let tag = u64::from_le_bytes(head[8..16].try_into().ok()?);
-        if frame_bytes(length) > ready {
+        // No more than there is, whatever a stray write has made of positions and lengths.
+        if frame_bytes(length) > ready.min(self.end.positions.size) {
             return None;
         }
         Some(Frame {

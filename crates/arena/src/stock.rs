@@ -39,10 +39,6 @@ impl Owner {
     pub(crate) fn stock(&mut self) -> bool {
         let inner = self.arena.0;
         self.stock_blocks();
-        if self.stock_pause > 0 {
-            self.stock_pause -= 1;
-            return false;
-        }
         if inner.mode == Mode::Overwrite {
             return false;
         }
@@ -50,11 +46,17 @@ impl Owner {
             self.prepare(segment);
             return true;
         }
-        let Some(bytes) = sizes(inner).find(|&bytes| self.wants_spare(bytes)) else {
+        if self.stock_pause > 0 {
+            self.stock_pause -= 1;
+        }
+        let is_due = |bytes| self.stock_pause == 0 || bytes < self.stock_below;
+        let Some(bytes) = sizes(inner).find(|&bytes| is_due(bytes) && self.wants_spare(bytes))
+        else {
             return false;
         };
         let Some(got) = take(&mut inner.lock(), inner, bytes) else {
-            self.stock_pause = PAUSE_ROUNDS;
+            // Smaller ones may still be had.
+            self.pause_stock(bytes);
             return false;
         };
         self.prepare(Preparing {
@@ -81,8 +83,14 @@ impl Owner {
             self.preparing = Some(segment);
         } else if !inner.space.spares().segments.put(segment.index) {
             inner.lock().free_segment(&inner.space, segment.index);
-            self.stock_pause = PAUSE_ROUNDS;
+            self.pause_stock(0);
         }
+    }
+
+    /// Puts off further attempts at spares of `from_bytes` and more.
+    fn pause_stock(&mut self, from_bytes: u64) {
+        self.stock_pause = PAUSE_ROUNDS;
+        self.stock_below = from_bytes;
     }
 
     fn wants_spare(&self, bytes: u64) -> bool {
@@ -91,17 +99,17 @@ impl Owner {
         shelf.iter().filter(of_this_size).count() < self.wanted_spares(bytes)
     }
 
-    /// Spares of a size: some, and one for each ring under pressure that it would be bigger for. Of the smallest, one if
-    /// there is a ring that could shrink to it.
+    /// Spares of a size: some, and one for each ring under pressure that would grow to it next.
     fn wanted_spares(&self, bytes: u64) -> usize {
         let inner = self.arena.0;
-        if bytes <= inner.ring_bytes {
-            let is_grown =
-                |ring: &Ring| ring.consumer.segment_slots() * RECORD_BYTES as u64 > bytes;
-            return self.rings.iter().any(is_grown).into();
-        }
         let ring_bytes = |ring: &Ring| ring.consumer.segment_slots() * RECORD_BYTES as u64;
-        let idle = if bytes <= inner.ring_bytes * GROWTH {
+        let idle = if bytes <= inner.ring_bytes {
+            // For a ring that becomes small again.
+            self.rings
+                .iter()
+                .any(|ring| ring_bytes(ring) > bytes)
+                .into()
+        } else if bytes == inner.ring_bytes * GROWTH && bytes <= IDLE_BYTES / FIRST_SPARES as u64 {
             FIRST_SPARES
         } else {
             let is_near = |ring: &Ring| ring_bytes(ring) * GROWTH >= bytes;
@@ -110,7 +118,9 @@ impl Owner {
         let pressed = self
             .rings
             .iter()
-            .filter(|ring| ring.is_pressed && ring_bytes(ring) < bytes)
+            .filter(|ring| ring.is_pressed)
+            .map(ring_bytes)
+            .filter(|&now| now < bytes && bytes <= (now * GROWTH).max(inner.ring_bytes))
             .count();
         (idle + pressed).min(MAX_SPARES)
     }

@@ -279,6 +279,50 @@ fn a_ring_that_is_hardly_used_becomes_small_again_and_keeps_the_order() {
 }
 
 #[test]
+fn a_ring_that_began_small_for_want_of_memory_grows_to_the_usual_size() {
+    let directory = directory();
+    let mut config = config(directory.path());
+    config.ring_bytes = 256 << 10;
+    config.max_ring_bytes = 256 << 10;
+    let mut owner = create(&config).unwrap();
+    let producer = attached(&owner);
+    drain_one(&mut owner);
+    let first = owner.rings()[0].segment_slots;
+    assert!(first < 8192, "a fair share of 16 MiB is {first} slots");
+    for round in 0..20 {
+        let full = (0..)
+            .take_while(|n| producer.push(span(*n)).is_ok())
+            .count();
+        assert!(full > 0, "round {round}");
+        drain_one(&mut owner);
+        drain_one(&mut owner);
+    }
+    assert_eq!(owner.rings()[0].segment_slots, 8192);
+}
+
+#[test]
+fn small_spares_are_laid_out_where_large_ones_cannot_be_had() {
+    let directory = directory();
+    let mut config = config(directory.path());
+    // Spares may take a quarter of this: some of 64 and 256 KiB, and none of a megabyte.
+    config.data_bytes = 4 << 20;
+    config.max_ring_bytes = 4 << 20;
+    let mut owner = create(&config).unwrap();
+    for thread in 0..12 {
+        let producer = attached(&owner);
+        for n in 0..=SLOTS {
+            let pushed = producer.push(span(n));
+            assert_eq!(pushed, Ok(()), "record {n} of thread {thread}");
+        }
+        // The thread ends, and what it leaves is used again.
+        producer.detach();
+        for _ in 0..4 {
+            drain_one(&mut owner);
+        }
+    }
+}
+
+#[test]
 fn scarce_room_is_shared_out_by_what_each_ring_has() {
     let directory = directory();
     let mut config = config(directory.path());

@@ -23,7 +23,8 @@
 //!
 //! On the hot path nothing blocks, allocates, takes a lock, makes a system call or panics. The first use of an event and
 //! the first record of a thread do some of that, once. A signal handler may record if its thread and its events have
-//! recorded before; where it interrupts a recording of its own thread, its record is counted as lost.
+//! recorded before; where it interrupts a recording of its own thread, its record is counted as lost. It must not be the
+//! first to record on its thread after a recorder was started or stopped: that allocates and frees memory, too.
 
 mod backend;
 pub mod clock;

@@ -63,8 +63,10 @@ impl Local {
 
     /// Puts `other` in the producer's place. The caller has closed the pass, so that a signal handler keeps away.
     pub(crate) fn swap_producer(&self, other: Producer) -> Producer {
-        // SAFETY: no reference to the producer lives across a call: they end with the expression that made them, and the
-        // owner, the only caller, runs on the cold path, which is not re-entered.
+        // SAFETY: references to the producer end with the expression that made them, and the owner, the only caller, runs on
+        // the cold path, which is not re-entered. In a signal handler it may come in the midst of such an expression, but
+        // not once that has marked the producer busy (see `look`). What it goes on with is then the other producer, of
+        // which it reads all fields anew: each is a cell. Or it fills a slot of the earlier one's block, which stays valid.
         unsafe { std::mem::replace(&mut *self.producer.get(), other) }
     }
 

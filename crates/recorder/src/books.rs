@@ -81,7 +81,7 @@ impl Books {
 
     /// Closes the interval and opens the next.
     pub(crate) fn close(&mut self, now: Duration, totals: Totals) -> SelfCost {
-        self.next = now + self.interval;
+        self.next = now.saturating_add(self.interval);
         let before = std::mem::replace(&mut self.before, totals);
         self.fullest_permille = 0;
         self.last = SelfCost {

@@ -77,9 +77,14 @@ impl Shared {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// When patience ends, counted from now; `None` if it is so long that it does not.
+    fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.patience)
+    }
+
     /// Encodes what was recorded so far and gives it to the outlet, within the patience. False if that refuses it.
     pub(crate) fn push_out(&self) -> bool {
-        let deadline = Instant::now() + self.patience;
+        let deadline = self.deadline();
         loop {
             let mut engine = self.engine();
             let round = engine.drain();
@@ -91,7 +96,7 @@ impl Shared {
                 }
             }
             drop(engine);
-            if Instant::now() >= deadline {
+            if is_over(deadline) {
                 return false;
             }
             if round.is_blocked {
@@ -126,7 +131,7 @@ impl Shared {
 
     /// Writes the end of the capture, within the patience.
     fn finish(&self) {
-        let deadline = Instant::now() + self.patience;
+        let deadline = self.deadline();
         loop {
             let mut engine = self.engine();
             let now = engine.drainer.now();
@@ -135,12 +140,16 @@ impl Shared {
                 return;
             }
             drop(engine);
-            if Instant::now() >= deadline {
+            if is_over(deadline) {
                 return;
             }
             thread::sleep(BLOCKED_PAUSE);
         }
     }
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
 /// The recorder's threads.

@@ -2,45 +2,45 @@
 
 use std::time::Duration;
 
-/// The sleep while the rings fill at an ordinary pace.
-const BUSY: Duration = Duration::from_millis(1);
-/// The sleep while they hardly fill. In so long one thread at full speed does not quite fill what its ring can grow to.
-const QUIET: Duration = Duration::from_millis(4);
+/// The first sleep.
+const FIRST: Duration = Duration::from_millis(1);
+/// The longest sleep while records come. In so long one thread that suddenly records at full speed does not quite fill what
+/// its ring can grow to at once.
+const LONGEST: Duration = Duration::from_millis(4);
 /// The sleep while nothing is recorded. Twenty rounds a second stay below a thousandth of a core, also on a virtual machine
 /// that takes 20 µs to wake a thread.
 const IDLE: Duration = Duration::from_millis(50);
 /// A shorter sleep than this is not worth its two switches.
 const SHORTEST: Duration = Duration::from_micros(100);
-/// How full the fullest ring may be when the drainer comes.
-const WANTED_FULL: f64 = 0.4;
-/// A ring that is no fuller than this hardly fills.
-const QUIET_FULL: f64 = 0.05;
+/// How full the fullest ring shall be when the drainer comes: seldom enough that a round has something to do, and early
+/// enough that it may come four times as late.
+const WANTED_FULL: f64 = 0.25;
+/// By how much one sleep is longer than the one before, at most; and shorter, at least.
+const LONGER: f64 = 1.25;
+const SHORTER: f64 = 0.25;
 
-/// Short sleeps while records come, longer ones while few or none do.
+/// Sleeps after which the fullest ring is as full as it shall be.
 pub(crate) struct Pace {
     sleep: Duration,
 }
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self { sleep: BUSY }
+        Self { sleep: FIRST }
     }
 
     /// The sleep after a round that took `records` out of the rings, of which the fullest was `fullest` (0 to 1) full.
     pub(crate) fn after(&mut self, records: u64, fullest: f64) -> Duration {
-        let longer = (self.sleep * 5 / 4).max(SHORTEST);
+        let before = self.sleep.max(SHORTEST);
         self.sleep = if records == 0 {
-            longer.clamp(BUSY, IDLE)
-        } else if fullest <= QUIET_FULL {
-            longer.min(QUIET)
-        } else if fullest <= WANTED_FULL {
-            longer.min(BUSY)
+            before.mul_f64(LONGER).clamp(FIRST, IDLE)
         } else {
-            let shorter = self.sleep.min(BUSY).mul_f64(WANTED_FULL / fullest);
-            if shorter < SHORTEST {
+            let change = (WANTED_FULL / fullest).clamp(SHORTER, LONGER);
+            let sleep = before.min(LONGEST).mul_f64(change).min(LONGEST);
+            if sleep < SHORTEST {
                 Duration::ZERO
             } else {
-                shorter
+                sleep
             }
         };
         self.sleep
@@ -51,27 +51,46 @@ impl Pace {
 mod tests {
     use super::*;
 
+    /// The sleeps at a load that fills so much of a ring in a millisecond.
+    fn settled(pace: &mut Pace, fills_a_ms: f64) -> Duration {
+        let mut sleep = FIRST;
+        for _ in 0..200 {
+            let fullest = (fills_a_ms * sleep.as_secs_f64() * 1e3).min(1.0);
+            sleep = pace.after(100, fullest);
+        }
+        sleep
+    }
+
     #[test]
     fn idle_rounds_become_rare_and_work_wakes_them() {
         let mut pace = Pace::new();
         let idle = (0..100).map(|_| pace.after(0, 0.0)).last();
         assert_eq!(idle, Some(IDLE));
-        assert_eq!(pace.after(1, 0.001), QUIET);
-        assert_eq!(pace.after(900, 0.1), BUSY);
-        assert_eq!(pace.after(0, 0.0), BUSY * 5 / 4);
-        let quiet = (0..100).map(|_| pace.after(10, 0.01)).last();
-        assert_eq!(quiet, Some(QUIET));
+        // A trickle, then a storm.
+        assert_eq!(pace.after(1, 0.001), LONGEST);
+        assert_eq!(pace.after(8_000, 1.0), FIRST);
+        assert_eq!(pace.after(0, 0.0), FIRST.mul_f64(LONGER));
     }
 
     #[test]
-    fn full_rings_shorten_the_sleep_and_empty_ones_restore_it() {
+    fn the_fullest_ring_is_as_full_as_it_shall_be() {
         let mut pace = Pace::new();
-        assert_eq!(pace.after(8_000, 0.8), BUSY / 2);
-        assert_eq!(pace.after(8_000, 0.8), BUSY / 4);
-        assert_eq!(pace.after(8_000, 1.0), SHORTEST);
-        assert_eq!(pace.after(8_000, 1.0), Duration::ZERO);
-        assert_eq!(pace.after(8_000, 0.2), SHORTEST);
-        let usual = (0..100).map(|_| pace.after(100, 0.2)).last();
-        assert_eq!(usual, Some(BUSY));
+        for (fills_a_ms, expected_ms) in [(0.001, 4.0), (0.03, 4.0), (0.1, 2.5), (0.5, 0.5)] {
+            let sleep = settled(&mut pace, fills_a_ms).as_secs_f64() * 1e3;
+            assert!(
+                (sleep - expected_ms).abs() < 0.3 * expected_ms,
+                "{sleep} ms at {fills_a_ms} a ms"
+            );
+        }
+    }
+
+    #[test]
+    fn overload_leaves_no_time_to_sleep_and_ends() {
+        let mut pace = Pace::new();
+        let busy = (0..10).map(|_| pace.after(8_000, 1.0)).last();
+        assert_eq!(busy, Some(Duration::ZERO));
+        assert!(pace.after(8_000, 0.2) >= SHORTEST);
+        let usual = (0..100).map(|_| pace.after(100, 0.02)).last();
+        assert_eq!(usual, Some(LONGEST));
     }
 }

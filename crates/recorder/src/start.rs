@@ -116,6 +116,14 @@ struct Begun {
     progress: Arc<Progress>,
 }
 
+impl Begun {
+    /// The start has failed. Merely dropped, the arena would stay, as after a crash: a program that is started again and
+    /// again while its disk is full would fill the shared memory.
+    fn abandon(self) {
+        let _ = self.owner.close();
+    }
+}
+
 fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Begun, StartError> {
     let rate = measure_rate(settings.read_anchor, first);
     let mut header = describe(settings, rate)?;
@@ -227,23 +235,14 @@ fn run(
 ) -> Result<Recorder, StartError> {
     let handle = begun.handle.clone();
     let progress = Arc::clone(&begun.progress);
-    let (outlet, writer, max_piece_bytes) = match (storage, sink) {
-        (Some(storage), _) => {
-            let (outlet, writer) = start_file(settings, storage, path.as_deref(), &mut begun)?;
-            let most =
-                usize::try_from(begun.owner.spool().max_payload_bytes()).unwrap_or(usize::MAX);
-            (outlet, Some(writer), most)
-        }
-        (None, Some(mut sink)) => {
-            put_header(&mut sink, &begun.header)?;
-            let outlet: Box<dyn Outlet + Send> = Box::new(SinkOutlet {
-                sink,
-                bytes: begun.header.len() as u64,
-            });
-            (outlet, None, LARGEST_PIECE)
-        }
-        (None, None) => return Err(StartError::NoDestination),
-    };
+    let (outlet, writer, max_piece_bytes) =
+        match connect(settings, storage, sink, path.as_deref(), &mut begun) {
+            Ok(connected) => connected,
+            Err(error) => {
+                begun.abandon();
+                return Err(error);
+            }
+        };
     let mut drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
     for message in remarks {
         drainer
@@ -259,12 +258,47 @@ fn run(
         action: "start the drainer's thread",
         source,
     };
-    let threads = Threads::start(&shared, writer).map_err(failed)?;
+    let threads = match Threads::start(&shared, writer) {
+        Ok(threads) => threads,
+        Err(error) => {
+            if let Some(shared) = Arc::into_inner(shared) {
+                let _ = shared.into_engine().drainer.owner.close();
+            }
+            return Err(failed(error));
+        }
+    };
     let mut recorder = Recorder::new(shared, threads, handle, path);
     if settings.install {
         recorder.install()?;
     }
     Ok(recorder)
+}
+
+/// What takes the drainer's pieces, the writer's thread if there is one, and the most bytes of a piece.
+type Connected = (Box<dyn Outlet + Send>, Option<JoinHandle<()>>, usize);
+
+/// Puts the header where the capture goes, and makes that ready for the pieces.
+fn connect(
+    settings: &Settings,
+    storage: Option<Arc<dyn Storage>>,
+    sink: Option<Box<dyn Sink + Send>>,
+    path: Option<&Path>,
+    begun: &mut Begun,
+) -> Result<Connected, StartError> {
+    match (storage, sink) {
+        (Some(storage), _) => {
+            let (outlet, writer) = start_file(settings, storage, path, begun)?;
+            let most =
+                usize::try_from(begun.owner.spool().max_payload_bytes()).unwrap_or(usize::MAX);
+            Ok((outlet, Some(writer), most))
+        }
+        (None, Some(mut sink)) => {
+            put_header(&mut sink, &begun.header)?;
+            let bytes = begun.header.len() as u64;
+            Ok((Box::new(SinkOutlet { sink, bytes }), None, LARGEST_PIECE))
+        }
+        (None, None) => Err(StartError::NoDestination),
+    }
 }
 
 /// Writes the header and starts the writer thread.
@@ -333,7 +367,10 @@ pub(crate) fn manual(
 ) -> Result<(Handle, Drainer), StartError> {
     let first = (settings.read_anchor)();
     let begun = begin(&settings, None, &first)?;
-    put_header(sink, &begun.header)?;
+    if let Err(error) = put_header(sink, &begun.header) {
+        begun.abandon();
+        return Err(error);
+    }
     let handle = begun.handle.clone();
     Ok((handle, drainer_of(&settings, begun, LARGEST_PIECE)))
 }

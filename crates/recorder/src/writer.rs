@@ -240,7 +240,13 @@ impl Writer {
     /// The last sync. It may take as long as the recorder's owner is willing to wait.
     fn sync_at_end(&mut self) {
         self.order_sync();
-        let left = self.progress.patience_left().unwrap_or(LONGEST_WAIT);
-        self.progress.wait_for_sync(self.offset, left);
+        loop {
+            // The owner may only be about to say how long that is: the drainer tells of its end before it is asked to.
+            let left = self.progress.patience_left().unwrap_or(LONGEST_WAIT);
+            if self.progress.wait_for_sync(self.offset, left) || self.progress.is_out_of_patience()
+            {
+                return;
+            }
+        }
     }
 }

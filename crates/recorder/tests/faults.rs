@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::Capture;
+use common::{Capture, child};
 use perf_format::WarningCode;
 use perf_probe::{events, record_histogram};
-use perf_recorder::{Builder, Recorder, Refused, Sink, StopError, Storage, SyncPolicy};
+use perf_recorder::{Builder, Recorder, Refused, Sink, StartError, StopError, Storage, SyncPolicy};
 
 events! {
     NUMBER: observation("") = "number";
@@ -182,6 +182,25 @@ fn a_failed_sync_is_told_with_its_bytes_and_not_asked_again() {
 }
 
 #[test]
+fn the_stop_waits_for_a_slow_sync_as_long_as_it_may() {
+    let mut disk = Disk::new(|_, length| Ok(length));
+    disk.sync = |_| {
+        thread::sleep(Duration::from_millis(1_500));
+        Ok(())
+    };
+    let recorder = builder(&disk)
+        .patience(Duration::from_secs(60))
+        .sync_policy(SyncPolicy::AtStop)
+        .start()
+        .expect("the recorder starts");
+    recorder.scope(|| record_histogram(NUMBER, 1));
+    recorder.stop().expect("a clean end");
+    // Held by a sync that is under way.
+    let calls = disk.calls.try_lock().expect("no sync is under way");
+    assert_eq!(calls.1, 1);
+}
+
+#[test]
 fn never_to_sync_is_a_policy() {
     let disk = Disk::new(|_, length| Ok(length));
     let recorder = builder(&disk)
@@ -258,6 +277,17 @@ fn a_dead_disk_does_not_keep_the_program_from_ending() {
 }
 
 #[test]
+fn whoever_waits_without_end_gets_everything() {
+    let disk = Disk::new(|_, length| Ok(length));
+    let recorder = builder(&disk)
+        .patience(Duration::MAX)
+        .interval(Duration::MAX)
+        .start()
+        .expect("the recorder starts");
+    record(recorder, &disk, 1_000);
+}
+
+#[test]
 fn a_sink_that_often_has_no_room_gets_everything_in_order() {
     #[derive(Clone, Default)]
     struct Moody(Arc<Mutex<(u64, Vec<u8>)>>);
@@ -321,4 +351,37 @@ fn a_directory_that_vanishes_is_told_of_and_harms_nobody() {
         "{:?}",
         stopped.warnings
     );
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_in_shared_memory() {
+    struct Full;
+    impl Storage for Full {
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+            Err(io::Error::from_raw_os_error(libc::ENOSPC))
+        }
+        fn sync(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    struct Closed;
+    impl Sink for Closed {
+        fn accept(&mut self, _: &[u8]) -> Result<(), Refused> {
+            Err(Refused)
+        }
+    }
+    let directory = child::memory_dir();
+    let arena = child::private_dir(directory.path(), "arena");
+    let builder = || Recorder::builder().arena_directory(&arena).salvage(false);
+    let error = builder().storage(Full).start().expect_err("no room");
+    assert!(
+        matches!(error, StartError::CreateCapture { .. }),
+        "{error:?}"
+    );
+    let error = builder().sink(Closed).start().expect_err("refused");
+    assert!(matches!(error, StartError::System { .. }), "{error:?}");
+    assert!(builder().manual(&mut Closed).is_err());
+    let left = std::fs::read_dir(&arena).expect("the directory");
+    let left: Vec<_> = left.flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -71,8 +71,16 @@ fn record(args: &Args, scratch: &Path) -> Result<()> {
     );
     let captures = scratch.join("figures");
     for (ring, bound, name) in [
-        ("262144", "≤ 1.15", "ring within L2"),
-        ("4194304", "≤ 1.3", "default ring, 4 MiB"),
+        (
+            "262144",
+            "≤ 1.15",
+            "ring of 256 KiB: the default, within the second-level cache",
+        ),
+        (
+            "16777216",
+            "≤ 1.3",
+            "ring of 16 MiB: the largest that one grows to",
+        ),
     ] {
         let span = figures(&captures, &["span", "--ring", ring])?;
         println!("  {name}");

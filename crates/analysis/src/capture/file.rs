@@ -68,6 +68,25 @@ impl CaptureFile {
                 chunks: self.index.unknown_chunks,
             });
         }
+        let records = self.unknown_metadata();
+        if records > 0 {
+            warn(WarningKind::UnknownRecords { records });
+        }
+    }
+
+    /// Records of the header and of the small chunks whose tag this version does not know.
+    fn unknown_metadata(&self) -> u64 {
+        let index = &self.index;
+        let in_header = index
+            .header
+            .as_ref()
+            .map_or(0, |header| header.unknown_records);
+        let in_chunks = [
+            index.tables.skipped_records,
+            index.anchors.skipped_records,
+            index.notes.skipped_records,
+        ];
+        in_chunks.into_iter().fold(in_header, u64::saturating_add)
     }
 
     pub(crate) fn warning(&self, kind: WarningKind) -> Warning {

@@ -72,7 +72,7 @@ impl Lifetime {
     }
 
     /// The stretch of it that `timeline` selects, half open.
-    fn selected(self, timeline: &Timeline) -> (i64, i64) {
+    pub(crate) fn selected(self, timeline: &Timeline) -> (i64, i64) {
         let from = timeline
             .since
             .map_or(self.start, |since| since.max(self.start));

@@ -311,6 +311,31 @@ fn rollups_and_chunks_stand_in_for_each_other() {
 }
 
 #[test]
+fn unknown_records_of_small_chunks_are_skipped_and_counted() {
+    let scratch = Scratch::new();
+    let world = small(94);
+    let mut bytes = world.bytes.clone();
+    let index = Index::build(&bytes).unwrap();
+    let chunk = chunk_with(&index, ChunkKind::ANCHORS, 0);
+    let chunk = &mut bytes[chunk];
+    let head_len = u32::from_le_bytes(chunk[12..16].try_into().unwrap()) as usize;
+    // The tag of the first record, and the sums of its column and of the head.
+    chunk[head_len..head_len + 2].copy_from_slice(&999u16.to_le_bytes());
+    let column = crc32c::crc32c(&chunk[head_len..]);
+    chunk[84..88].copy_from_slice(&column.to_le_bytes());
+    let sum = crc32c::crc32c(&chunk[..head_len - 4]);
+    chunk[head_len - 4..head_len].copy_from_slice(&sum.to_le_bytes());
+    let report = scratch.report(&bytes, &base()).unwrap();
+    assert!(!damaged(&report), "{:?}", report.warnings);
+    let unknown = report
+        .warnings
+        .iter()
+        .find(|warning| warning.kind.name() == "unknown_records");
+    let message = unknown.expect("it is told").message();
+    assert!(message.contains("1 record of"), "{message}");
+}
+
+#[test]
 fn unknown_chunks_are_skipped_and_counted() {
     let scratch = Scratch::new();
     let world = small(93);

@@ -4,5 +4,7 @@ mod edge;
 mod files;
 mod hostile;
 mod oracle;
+mod traces;
+mod traces_world;
 mod verify;
 mod world;

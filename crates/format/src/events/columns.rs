@@ -47,7 +47,7 @@ impl Columns {
     }
 
     fn fill(&mut self, chunk: &EventsChunk<'_>) -> Result<()> {
-        chunk.series_indexes(&mut self.series)?;
+        chunk.series_below_count(&mut self.series)?;
         chunk.end_ticks(&mut self.end_ticks)?;
         chunk.trace_indexes(&mut self.traces)?;
         chunk.trace_ids(&mut self.trace_ids)?;
@@ -62,13 +62,20 @@ impl Columns {
             start += series.rows as usize;
         }
         self.values.clear();
-        // Each series was found to have as many rows as its table says.
+        // A series with more rows than its table says takes values of the next one here, and is refused below.
         self.values.extend(self.series.iter().map(|&series| {
             let slot = &mut self.next[usize::from(series)];
-            let value = self.grouped[*slot];
+            let value = self.grouped.get(*slot).copied().unwrap_or(0);
             *slot += 1;
             value
         }));
+        let mut start = 0;
+        let rows = chunk.series().iter().zip(&self.next).map(|(series, end)| {
+            let rows = end - start;
+            start += series.rows as usize;
+            rows
+        });
+        chunk.check_series_rows(rows)?;
         Ok(())
     }
 

@@ -230,13 +230,11 @@ impl ChunkEncoder {
         let (Some(run), Some(first)) = (self.run, rows.first()) else {
             return 0;
         };
-        if let Some(range) = self.ranges.last_mut()
-            && range.rows == 0
-            && self.rows == run.rows
-        {
-            // The range's first row.
+        let last_end = self.last_end;
+        let begins_range =
+            self.rows == run.rows && self.ranges.last().is_some_and(|range| range.rows == 0);
+        if begins_range {
             self.last_end = row(first).end_ticks;
-            range.first_end = self.last_end;
         }
         let mut taken = 0;
         while taken < rows.len() {
@@ -249,6 +247,14 @@ impl ChunkEncoder {
             taken += pushed;
             if pushed < piece.len() || room == 0 {
                 break;
+            }
+        }
+        if begins_range {
+            if taken == 0 {
+                // Refused: the rows of the range before may still go on.
+                self.last_end = last_end;
+            } else if let Some(range) = self.ranges.last_mut() {
+                range.first_end = row(first).end_ticks;
             }
         }
         taken

@@ -7,6 +7,7 @@ use super::strings::split_strings;
 use crate::chunk::{ChunkHead, ChunkKind, ColumnId, Frame};
 use crate::error::{FormatError, Result};
 use crate::packed::{BLOCK, PackedReader};
+use crate::wide::wide;
 use crate::{LossEntry, Row};
 
 /// An Events chunk whose head was read and checked. Each column is checked against
@@ -151,45 +152,62 @@ impl<'a> EventsChunk<'a> {
     /// # Errors
     /// A damaged column.
     pub fn series_indexes(&self, indexes: &mut Vec<u16>) -> Result<()> {
-        indexes.clear();
-        indexes.reserve(self.rows());
-        let (column, offset) = self.column(ColumnId::SERIES)?;
-        let count = self.tables.series.len() as u64;
-        let mut highest = 0;
-        let mut reader = PackedReader::new(column, offset);
-        reader.for_each_block(self.rows(), |block| {
-            indexes.extend(block.iter().map(|&index| {
-                highest = highest.max(index);
-                index as u16
-            }));
-        })?;
-        reader.expect_end()?;
-        if highest >= count && self.rows() > 0 {
-            let expected = format!("below {count}");
-            return Err(FormatError::malformed(
-                offset,
-                "an index of the series column",
-                expected,
-                highest,
-            ));
-        }
-        let mut rows = vec![0u32; self.tables.series.len()];
+        self.series_below_count(indexes)?;
+        let mut rows = vec![0usize; self.tables.series.len()];
         indexes
             .iter()
             .for_each(|&index| rows[usize::from(index)] += 1);
-        if rows
-            .iter()
-            .zip(&self.tables.series)
-            .any(|(&rows, series)| rows != series.rows)
-        {
-            return Err(FormatError::malformed(
-                offset,
-                "the rows of a series",
-                "as many as its table says",
-                "others",
-            ));
+        self.check_series_rows(rows)
+    }
+
+    /// As [`EventsChunk::series_indexes`], without counting the rows of each series.
+    pub(super) fn series_below_count(&self, indexes: &mut Vec<u16>) -> Result<()> {
+        indexes.clear();
+        indexes.resize(self.rows(), 0);
+        let (column, offset) = self.column(ColumnId::SERIES)?;
+        let count = self.tables.series.len() as u64;
+        let mut all = 0;
+        let mut rest = indexes.as_mut_slice();
+        let mut reader = PackedReader::new(column, offset);
+        reader.for_each_block(self.rows(), |block| {
+            let (mine, after) = std::mem::take(&mut rest).split_at_mut(block.len());
+            all |= narrow(block, mine);
+            rest = after;
+        })?;
+        reader.expect_end()?;
+        // No index is above all bits of all indexes; only if those are too many is each looked at.
+        if all >= count && self.rows() > 0 {
+            let highest = if all > u16::MAX.into() {
+                all
+            } else {
+                indexes.iter().copied().max().unwrap_or(0).into()
+            };
+            if highest >= count {
+                let expected = format!("below {count}");
+                return Err(FormatError::malformed(
+                    offset,
+                    "an index of the series column",
+                    expected,
+                    highest,
+                ));
+            }
         }
         Ok(())
+    }
+
+    /// Fails unless `rows` are those that the series table says.
+    pub(super) fn check_series_rows(&self, rows: impl IntoIterator<Item = usize>) -> Result<()> {
+        let told = self.tables.series.iter().map(|series| series.rows as usize);
+        if rows.into_iter().eq(told) {
+            return Ok(());
+        }
+        let (_, offset) = self.column(ColumnId::SERIES)?;
+        Err(FormatError::malformed(
+            offset,
+            "the rows of a series",
+            "as many as its table says",
+            "others",
+        ))
     }
 
     /// The end of each row in ticks into `ends` (cleared first).
@@ -219,13 +237,19 @@ impl<'a> EventsChunk<'a> {
     /// A damaged column.
     pub fn trace_indexes(&self, indexes: &mut Vec<u32>) -> Result<()> {
         indexes.clear();
-        indexes.reserve(self.rows());
-        self.trace_runs(|index, rows| {
-            // Most runs are short: a loop is faster than a fill.
-            for _ in 0..rows {
-                indexes.push(index);
+        // Behind the last row there is room for what is written in vain.
+        indexes.resize(self.rows() + AT_ONCE, 0);
+        let mut row = 0;
+        let filled = self.trace_runs(|index, rows| {
+            // Most runs are short, and how short cannot be foretold: some rows are written without a look.
+            indexes[row..row + AT_ONCE].fill(index);
+            if rows > AT_ONCE {
+                indexes[row..row + rows].fill(index);
             }
-        })
+            row += rows;
+        });
+        indexes.truncate(self.rows());
+        filled
     }
 
     /// Calls `f` for each run of rows of one trace, in the order of the rows, with 0
@@ -310,6 +334,24 @@ impl<'a> EventsChunk<'a> {
         columns.decode(self)?;
         Ok(columns.rows().collect())
     }
+}
+
+/// Rows of a trace that are written at once.
+const AT_ONCE: usize = 4;
+
+/// Copies a block of indexes to 16 bits each, and returns all bits that occur.
+fn narrow(block: &[u64], indexes: &mut [u16]) -> u64 {
+    wide(
+        #[inline(always)]
+        || {
+            let mut all = 0;
+            for (index, &wide) in indexes.iter_mut().zip(block) {
+                all |= wide;
+                *index = wide as u16;
+            }
+            all
+        },
+    )
 }
 
 const _: () = assert!(crate::limits::MAX_COLUMNS <= 64, "the bits of `checked`");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chunk::{ColumnId, Frame};
-use crate::{EventId, FormatError, RingId, Row, SegmentId, Tag, ThreadId, TraceId};
+use crate::{EventId, FormatError, RingId, Row, SegmentId, Tag, ThreadId, TraceId, limits};
 
 fn chunk_of(rows: impl IntoIterator<Item = Row>) -> Vec<u8> {
     let mut encoder = ChunkEncoder::new();
@@ -167,4 +167,44 @@ fn a_scan_of_values_reads_no_other_column() {
         assert_eq!(found, (index as u64..400).step_by(3).collect::<Vec<_>>());
     }
     assert!(chunk.decode_rows().is_err() && chunk.verify().is_err());
+}
+
+#[test]
+fn a_refused_first_row_leaves_no_trace() {
+    let head = |ring, first_seq| RunHead {
+        ring: RingId(ring),
+        thread: ThreadId(ring),
+        first_seq,
+    };
+    let of_event = |event, number| Row {
+        event: EventId(event),
+        ..span(number)
+    };
+    let all = limits::MAX_CHUNK_SERIES as u32;
+    let mut encoder = ChunkEncoder::new();
+    let mut rows: Vec<Row> = (0..all).map(|n| of_event(n, n.into())).collect();
+    assert_eq!(
+        encoder.push_run(head(1, 0), rows.iter().copied()),
+        rows.len()
+    );
+    // A series too many; the run stays empty, and the one before goes on.
+    let refused = of_event(all, 1 << 40);
+    assert_eq!(encoder.push_run(head(2, 0), [refused]), 0);
+    rows.push(of_event(7, u64::from(all)));
+    assert_eq!(
+        encoder.push_run(head(1, all.into()), rows.last().copied()),
+        1
+    );
+    // The same where something else took a slot before: a range without rows.
+    encoder.begin_run(head(2, 0)).unwrap();
+    encoder.push(&refused).unwrap_err();
+    encoder.end_run(1);
+    let mut bytes = Vec::new();
+    encoder.encode(0, SegmentId(0), &mut bytes);
+    let chunk = EventsChunk::parse(&bytes, 0).unwrap();
+    assert_eq!(chunk.decode_rows().unwrap(), rows);
+    let [_, empty] = chunk.ranges() else {
+        panic!("two ranges")
+    };
+    assert_eq!((empty.slots, empty.rows, empty.first_end), (1, 0, 0));
 }

@@ -21,13 +21,16 @@ perf_probe::events! {
 /// Four threads at `rate` spans a second together, in bursts of a tenth of a millisecond.
 pub(crate) fn paced(captures: &Path, rate: f64, seconds: f64) -> Result<()> {
     let recorder = Recorder::builder().capture(captures).start()?;
-    let start = Instant::now();
+    // When all threads are there: one that comes late would begin with a burst.
+    let start = Instant::now() + Duration::from_millis(20);
     let each = rate / THREADS as f64;
     let attempted = on_threads(|thread| {
         let mut load = Load::new(thread);
         let mut spans = 0;
         loop {
-            let elapsed = start.elapsed().as_secs_f64();
+            let elapsed = Instant::now()
+                .saturating_duration_since(start)
+                .as_secs_f64();
             if elapsed >= seconds {
                 return spans;
             }

@@ -66,7 +66,9 @@ pub(super) struct Known {
     pub(super) next_seq: u64,
     pub(super) rows: u64,
     pub(super) event_chunks: u64,
-    chunks: HashSet<u64>,
+    /// By number and sum of the head. The number alone does not do: what was saved while the capture was not to be found
+    /// has numbers from the beginning again.
+    chunks: HashSet<(u64, u32)>,
     rings: HashMap<u32, Stretches>,
     /// Records that are known to be lost, by ring and cause.
     told: HashMap<(u32, u32), u64>,
@@ -127,7 +129,7 @@ impl Known {
     fn add_head(&mut self, head: &ChunkHead) -> bool {
         self.next_seq = self.next_seq.max(head.chunk_seq.saturating_add(1));
         self.segment = self.segment.max(head.segment);
-        self.chunks.insert(head.chunk_seq)
+        self.chunks.insert(name_of(head))
     }
 
     fn add_events(&mut self, events: &EventsChunk<'_>) {
@@ -149,7 +151,7 @@ impl Known {
     pub(super) fn add_chunk(&mut self, chunk: &[u8], offset: u64) -> Result<bool> {
         let frame = Frame::parse(chunk, offset)?;
         frame.check_body(chunk)?;
-        if self.chunks.contains(&frame.head.chunk_seq) {
+        if self.chunks.contains(&name_of(&frame.head)) {
             return Ok(false);
         }
         if frame.head.kind == ChunkKind::EVENTS && frame.head.is_known() {
@@ -191,9 +193,39 @@ impl Known {
     }
 }
 
+/// What tells a chunk from all others of its capture.
+fn name_of(head: &ChunkHead) -> (u64, u32) {
+    (head.chunk_seq, head.head_crc)
+}
+
 #[cfg(test)]
 mod tests {
+    use perf_format::{ChunkEncoder, RingId, Row, RunHead};
+
     use super::*;
+
+    #[test]
+    fn two_chunks_of_one_number_are_two() {
+        let chunk = |ring| {
+            let mut encoder = ChunkEncoder::new();
+            let head = RunHead {
+                ring: RingId(ring),
+                ..RunHead::default()
+            };
+            encoder.push_run(head, [Row::default()]);
+            let mut bytes = Vec::new();
+            encoder.encode(0, SegmentId(0), &mut bytes);
+            bytes
+        };
+        let mut known = Known::default();
+        for is_new in [true, false] {
+            for ring in [1, 2] {
+                assert_eq!(known.add_chunk(&chunk(ring), 0), Ok(is_new), "ring {ring}");
+            }
+        }
+        assert_eq!(known.rows, 2);
+        assert_eq!(known.missing(2, 0, 2), [(1, 1)]);
+    }
 
     #[test]
     fn gaps_between_stretches_are_found() {

@@ -1,0 +1,227 @@
+//! One flow: where its time went, and why its tail is slow.
+
+use perf_analysis::traces::{Annotated, Background, Band, Flow, OwnerKind, Traces};
+use perf_render::number::{nanos_inline, percent};
+use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table};
+
+use crate::page::counted;
+
+/// Owners below this share of the mean, and of the difference in the tail, are left to JSON.
+const LEAST_SHARE: f64 = 0.001;
+
+/// What a flow took in all.
+pub(super) fn total_ns(flow: &Flow) -> u128 {
+    let times = flow.end_to_end.as_ref();
+    times.map_or(0, |times| u128::from(times.count) * u128::from(times.mean))
+}
+
+pub(super) fn push(document: &mut Document, flow: &Flow) {
+    document.heading(&flow.flow);
+    document.facts(facts(flow));
+    let typical = flow.bands.iter().find(|band| band.percentile.is_none());
+    let tail = tail(flow);
+    document.table(owners(flow, typical, tail));
+    document.table(over_represented(flow, typical, tail));
+}
+
+/// The band of p99, else of the highest percentile that has one.
+fn tail(flow: &Flow) -> Option<&Band> {
+    let p99 = |band: &&Band| band.percentile.is_some_and(|p| p.to_string() == "99");
+    let bands = || flow.bands.iter().filter(|band| band.percentile.is_some());
+    bands().find(p99).or_else(|| bands().next_back())
+}
+
+fn facts(flow: &Flow) -> Vec<Fact> {
+    let mut facts = vec![Fact::new("stages", flow.events.join(" → "))];
+    if let (Some(lag), Some(response)) = (&flow.lag, &flow.response) {
+        let at = |times: &perf_analysis::traces::Times| {
+            let shown = times
+                .percentiles
+                .0
+                .iter()
+                .map(|(percentile, ns)| format!("p{percentile} {}", nanos_inline(*ns as f64)));
+            shown.collect::<Vec<_>>().join(", ")
+        };
+        facts.push(Fact::new(
+            "response",
+            format!("{} from the due time", at(response)),
+        ));
+        facts.push(Fact::new("of it lag", at(lag)));
+    }
+    for fan in &flow.fan_out {
+        facts.push(Fact::new(
+            "fan-out",
+            format!(
+                "{} {:.1} times in {} (at most {}): the first ends after {}, the last after {}",
+                fan.event,
+                fan.mean_spans,
+                counted(fan.traces, "trace", "traces"),
+                fan.max_spans,
+                nanos_inline(fan.first_end_mean_ns as f64),
+                nanos_inline(fan.last_end_mean_ns as f64),
+            ),
+        ));
+    }
+    facts
+}
+
+fn owners(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
+    let tail_title = tail.and_then(|band| band.percentile).map_or_else(
+        || "tail".to_owned(),
+        |percentile| format!("at p{percentile}"),
+    );
+    let columns = vec![
+        Column::new("where the time went", "owner"),
+        Column::new("own mean", "own_mean_ns"),
+        Column::new("share", "own_share"),
+        Column::new("inclusive", "inclusive_mean_ns").keep(Keep::IfWide),
+        Column::new("typical", "typical_ns").keep(Keep::IfRoom(2)),
+        Column::new(&tail_title, "tail_ns").keep(Keep::IfRoom(1)),
+        Column::new("more by", "difference_ns").keep(Keep::IfRoom(0)),
+    ];
+    let whole = |band: Option<&Band>| band.map(|band| band.mean_ns);
+    let difference = |usual: Option<u64>, slow: Option<u64>| {
+        Some(i128::from(slow?) - i128::from(usual?)).map(|more| more as f64)
+    };
+    let ns = |value: Option<u64>| Cell::or_absent(value, |ns| Cell::Nanos(ns as f64));
+    let more_in_all = difference(whole(typical), whole(tail)).unwrap_or(0.0);
+    let mut rows = Vec::new();
+    for (at, owner) in flow.owners.iter().enumerate() {
+        let of = |band: Option<&Band>| band.and_then(|band| Some(band.owners.get(at)?.mean_ns));
+        let more = difference(of(typical), of(tail));
+        let matters = more.is_some_and(|more| more.abs() > LEAST_SHARE * more_in_all.abs());
+        if owner.kind == OwnerKind::Gap && owner.own_share < LEAST_SHARE && !matters {
+            continue;
+        }
+        let name = match owner.kind {
+            OwnerKind::Stage => owner.owner.clone(),
+            OwnerKind::Gap => format!("  → {}", owner.to.as_deref().unwrap_or("")),
+        };
+        rows.push(Row::new(vec![
+            Cell::name(name),
+            Cell::Nanos(owner.own_mean_ns as f64),
+            Cell::Text(percent(owner.own_share)),
+            ns(owner.inclusive_mean_ns),
+            ns(of(typical)),
+            ns(of(tail)),
+            Cell::or_absent(more, Cell::Nanos),
+        ]));
+    }
+    let mean = flow.end_to_end.as_ref().map(|times| times.mean);
+    rows.push(Row::new(vec![
+        Cell::Text("end to end".to_owned()),
+        ns(mean),
+        Cell::Text(percent(1.0)),
+        Cell::Text(String::new()),
+        ns(whole(typical)),
+        ns(whole(tail)),
+        Cell::or_absent(difference(whole(typical), whole(tail)), Cell::Nanos),
+    ]));
+    Table { rows, columns }
+}
+
+fn over_represented(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
+    let place = |band: Option<&Band>| {
+        let percentile = band?.percentile;
+        flow.bands
+            .iter()
+            .position(|each| each.percentile == percentile)
+    };
+    let (Some(usual), Some(slow)) = (place(typical), place(tail)) else {
+        return Table::default();
+    };
+    let row = |name: String, shares: &[f64]| {
+        let (usual, slow) = (shares[usual], shares[slow]);
+        (slow > usual).then(|| {
+            let times = match usual > 0.0 {
+                true => Cell::Number(slow / usual),
+                false => Cell::Absent,
+            };
+            Row::new(vec![
+                Cell::name(name),
+                Cell::Text(percent(usual)),
+                Cell::Text(percent(slow)),
+                times,
+            ])
+        })
+    };
+    let met = flow
+        .background
+        .iter()
+        .filter_map(|met: &Background| row(met.event.clone(), &met.bands));
+    let annotated = flow
+        .annotations
+        .iter()
+        .filter_map(|each: &Annotated| row(format!("{}={}", each.key, each.value), &each.bands));
+    let title = tail.and_then(|band| band.percentile).map_or_else(
+        || "in the tail".to_owned(),
+        |percentile| format!("at p{percentile}"),
+    );
+    Table {
+        rows: met.chain(annotated).collect(),
+        columns: vec![
+            Column::new("over-represented in the tail", "what"),
+            Column::new("typical", "typical_share"),
+            Column::new(title, "tail_share"),
+            Column::new("times", "ratio"),
+        ],
+    }
+}
+
+/// Every owner of every flow, one a row; of each flow first its whole.
+pub(super) fn sheet(traces: &Traces) -> Table {
+    let keys = [
+        "flow",
+        "owner",
+        "kind",
+        "traces",
+        "own_mean_ns",
+        "own_share",
+        "inclusive_mean_ns",
+        "band",
+        "band_mean_ns",
+        "band_standard_error_ns",
+    ];
+    let mut rows = Vec::new();
+    for flow in &traces.flows {
+        for (at, owner) in flow.owners.iter().enumerate() {
+            let kind = match owner.kind {
+                OwnerKind::Stage => "stage",
+                OwnerKind::Gap => "gap",
+            };
+            let base = vec![
+                Cell::name(&flow.flow),
+                Cell::name(&owner.owner),
+                Cell::Text(kind.to_owned()),
+                Cell::Count(flow.count),
+                Cell::Count(owner.own_mean_ns),
+                Cell::Number(owner.own_share),
+                Cell::or_absent(owner.inclusive_mean_ns, Cell::Count),
+            ];
+            if flow.bands.is_empty() {
+                rows.push(Row::new(base));
+                continue;
+            }
+            for band in &flow.bands {
+                let name = band
+                    .percentile
+                    .map_or_else(|| "typical".to_owned(), |p| format!("p{p}"));
+                let share = band.owners.get(at);
+                let mut cells = base.clone();
+                cells.extend([
+                    Cell::Text(name),
+                    Cell::or_absent(share.map(|share| share.mean_ns), Cell::Count),
+                    Cell::or_absent(
+                        share.and_then(|share| share.standard_error_ns),
+                        Cell::Number,
+                    ),
+                ]);
+                rows.push(Row::new(cells));
+            }
+        }
+    }
+    Table {
+        columns: keys.map(|key| Column::new(key, key)).into(),
+        rows,
+    }
+}

@@ -1,0 +1,71 @@
+//! What to say of a trace analysis as a whole.
+
+use super::result::Traces;
+use super::summary::Summary;
+use crate::warning::{Warning, WarningKind};
+
+pub(super) fn caveats(summary: &Summary<'_>, traces: &Traces) -> Vec<Warning> {
+    let mut kinds = Vec::new();
+    let incomplete = traces.incomplete;
+    if incomplete.total() > 0 {
+        kinds.push(WarningKind::IncompleteTraces {
+            open: incomplete.open,
+            cut: incomplete.cut,
+            of: traces.traces + incomplete.total(),
+        });
+    }
+    if traces.lossy > 0 {
+        kinds.push(WarningKind::LossyTraces {
+            lossy: traces.lossy,
+            of: traces.traces,
+        });
+    }
+    if summary.early > 0 {
+        kinds.push(WarningKind::TracesClosedEarly {
+            traces: summary.early,
+        });
+    }
+    if traces.reused_ids > 0 {
+        kinds.push(WarningKind::ReusedTraceIds {
+            traces: traces.reused_ids,
+        });
+    }
+    if let Some(error_ns) = traces.clock_error_ns {
+        kinds.push(WarningKind::JoinedClocks { error_ns });
+    }
+    if summary.ahead.background_cut {
+        kinds.push(WarningKind::BackgroundCut);
+    }
+    for rule in &summary.options.flows {
+        for event in [&rule.first, &rule.last] {
+            if summary.world.event_of_name(event).is_none() {
+                kinds.push(WarningKind::NoEventMatches {
+                    pattern: event.clone(),
+                });
+            }
+        }
+    }
+    for pattern in &summary.options.events {
+        let names = 0..summary.world.events() as u32;
+        let matches = glob::Pattern::new(pattern).is_ok_and(|pattern| {
+            names
+                .into_iter()
+                .any(|event| pattern.matches(summary.world.event_name(event)))
+        });
+        if !matches {
+            kinds.push(WarningKind::NoEventMatches {
+                pattern: pattern.clone(),
+            });
+        }
+    }
+    if traces.traces == 0 && traces.not_selected > 0 {
+        kinds.push(WarningKind::NothingSelected);
+    }
+    kinds
+        .into_iter()
+        .map(|kind| Warning {
+            capture: None,
+            kind,
+        })
+        .collect()
+}

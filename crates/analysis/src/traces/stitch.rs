@@ -1,0 +1,235 @@
+//! Traces that lie in several chunks, put together in the order of time.
+//!
+//! A trace is closed once no chunk to come can hold a record that would still join it. Until then its records wait here,
+//! within a bound; when there are too many, those that have waited longest are closed early, and counted.
+
+use std::collections::HashSet;
+
+use perf_format::AnnotationValue;
+use rayon::prelude::*;
+
+use super::hash::{NumberMap, spread};
+use super::span::Span;
+use super::trace::{Note, What};
+
+/// Parts of the waiting room, each with a task of its own.
+const ROOMS: usize = 16;
+/// Records that wait, at most: 256 MiB of spans.
+const MAX_WAITING: usize = 8 << 20;
+/// Closed ids that a room remembers, to tell when one is used again.
+const MAX_REMEMBERED: usize = 1 << 18;
+
+/// A note that outlives its chunk.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnedNote {
+    at: u64,
+    what: OwnedWhat,
+}
+
+#[derive(Debug, Clone)]
+enum OwnedWhat {
+    Due(i64),
+    Text(Box<[u8]>, Box<[u8]>),
+    Int(Box<[u8]>, i64),
+    Float(Box<[u8]>, f64),
+}
+
+impl OwnedNote {
+    pub(crate) fn of(note: &Note<'_>) -> Self {
+        let what = match note.what {
+            What::Due(due) => OwnedWhat::Due(due),
+            What::Pair(key, AnnotationValue::Str(text)) => OwnedWhat::Text(key.into(), text.into()),
+            What::Pair(key, AnnotationValue::Int(value)) => OwnedWhat::Int(key.into(), value),
+            What::Pair(key, AnnotationValue::Float(value)) => OwnedWhat::Float(key.into(), value),
+        };
+        Self { at: note.at, what }
+    }
+
+    pub(crate) fn note(&self) -> Note<'_> {
+        let what = match &self.what {
+            OwnedWhat::Due(due) => What::Due(*due),
+            OwnedWhat::Text(key, text) => What::Pair(key, AnnotationValue::Str(text)),
+            OwnedWhat::Int(key, value) => What::Pair(key, AnnotationValue::Int(*value)),
+            OwnedWhat::Float(key, value) => What::Pair(key, AnnotationValue::Float(*value)),
+        };
+        Note { at: self.at, what }
+    }
+}
+
+/// What one chunk holds of traces that may lie in others as well.
+#[derive(Debug, Default)]
+pub(crate) struct Fragments {
+    pub(crate) domain: usize,
+    /// Ids with their numbers of spans and notes.
+    pub(crate) ids: Vec<(u64, u32, u32)>,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) notes: Vec<OwnedNote>,
+}
+
+/// A trace that may get more records.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) spans: Vec<Span>,
+    pub(crate) notes: Vec<OwnedNote>,
+    /// The last end.
+    last: u64,
+}
+
+impl Waiting {
+    fn records(&self) -> usize {
+        self.spans.len() + self.notes.len()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    waiting: NumberMap<(u32, u64), Waiting>,
+    closed: HashSet<(u32, u64)>,
+    reused: u64,
+}
+
+/// A trace that leaves, by domain and id.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) domain: usize,
+    pub(crate) id: u64,
+    pub(crate) trace: Waiting,
+    pub(crate) early: bool,
+}
+
+/// The waiting room.
+#[derive(Debug)]
+pub(crate) struct Stitcher {
+    rooms: Vec<Room>,
+    /// Traces closed for lack of memory.
+    pub(crate) early: u64,
+}
+
+impl Stitcher {
+    pub(crate) fn new() -> Self {
+        Self {
+            rooms: (0..ROOMS).map(|_| Room::default()).collect(),
+            early: 0,
+        }
+    }
+
+    /// Takes what chunks hold, in their order.
+    pub(crate) fn take(&mut self, chunks: &[Fragments]) {
+        self.rooms
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(number, room)| {
+                for chunk in chunks {
+                    room.take(number, chunk);
+                }
+            });
+    }
+
+    /// Hands the traces to `close` that are `over`, by their domain, id and last end: nothing can join them any more.
+    pub(crate) fn close(
+        &mut self,
+        over: impl Fn(usize, u64, u64) -> bool + Sync,
+        close: impl Fn(&mut Vec<Leaving>) + Sync,
+    ) {
+        self.rooms.par_iter_mut().for_each(|room| {
+            let mut leaving = room.leave(&over);
+            close(&mut leaving);
+        });
+        let waiting: usize = self.rooms.iter().map(Room::records).sum();
+        if waiting > MAX_WAITING {
+            self.make_room(waiting, &close);
+        }
+    }
+
+    /// Closes what has waited longest, until half of the room is free.
+    fn make_room(&mut self, mut waiting: usize, close: &(impl Fn(&mut Vec<Leaving>) + Sync)) {
+        let all = self.rooms.iter().flat_map(|room| &room.waiting);
+        let mut oldest: Vec<(u64, (u32, u64), usize)> = all
+            .map(|(key, trace)| (trace.last, *key, trace.records()))
+            .collect();
+        oldest.sort_unstable();
+        let mut chosen = HashSet::new();
+        for (_, key, records) in oldest {
+            if waiting <= MAX_WAITING / 2 {
+                break;
+            }
+            waiting -= records;
+            chosen.insert(key);
+        }
+        self.early += chosen.len() as u64;
+        self.rooms.par_iter_mut().for_each(|room| {
+            let mut leaving = Vec::new();
+            for key in chosen.iter() {
+                if let Some(trace) = room.waiting.remove(key) {
+                    leaving.push(Leaving {
+                        domain: key.0 as usize,
+                        id: key.1,
+                        trace,
+                        early: true,
+                    });
+                }
+            }
+            leaving.sort_unstable_by_key(|each| (each.domain, each.id));
+            close(&mut leaving);
+        });
+    }
+
+    /// How often an id came again after its trace was closed.
+    pub(crate) fn reused(&self) -> u64 {
+        self.rooms.iter().map(|room| room.reused).sum()
+    }
+}
+
+impl Room {
+    fn records(&self) -> usize {
+        self.waiting.values().map(Waiting::records).sum()
+    }
+
+    fn take(&mut self, number: usize, chunk: &Fragments) {
+        let (mut span, mut note) = (0, 0);
+        for (id, spans, notes) in &chunk.ids {
+            let (first_span, first_note) = (span, note);
+            span += *spans as usize;
+            note += *notes as usize;
+            if spread(*id) as usize % ROOMS != number {
+                continue;
+            }
+            let mine = self.waiting.entry((chunk.domain as u32, *id)).or_default();
+            for span in &chunk.spans[first_span..span] {
+                mine.last = mine.last.max(span.end);
+                mine.spans.push(*span);
+            }
+            for note in &chunk.notes[first_note..note] {
+                mine.last = mine.last.max(note.at);
+                mine.notes.push(note.clone());
+            }
+        }
+    }
+
+    fn leave(&mut self, over: impl Fn(usize, u64, u64) -> bool) -> Vec<Leaving> {
+        let gone: Vec<(u32, u64)> = self
+            .waiting
+            .iter()
+            .filter(|(key, trace)| over(key.0 as usize, key.1, trace.last))
+            .map(|(key, _)| *key)
+            .collect();
+        let mut leaving = Vec::with_capacity(gone.len());
+        for key in gone {
+            let Some(trace) = self.waiting.remove(&key) else {
+                continue;
+            };
+            if self.closed.len() < MAX_REMEMBERED {
+                self.reused += u64::from(!self.closed.insert(key));
+            } else {
+                self.reused += u64::from(self.closed.contains(&key));
+            }
+            leaving.push(Leaving {
+                domain: key.0 as usize,
+                id: key.1,
+                trace,
+                early: false,
+            });
+        }
+        leaving
+    }
+}

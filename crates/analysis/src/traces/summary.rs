@@ -1,0 +1,578 @@
+//! From sums to the result.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use perf_format::Histogram;
+
+use super::ahead::Ahead;
+use super::analyst::Analyst;
+use super::bands::{Found, bands, means};
+use super::counts::Counts;
+use super::flows::{FlowKey, FlowSums, StageSums, Unmeasured};
+use super::kept::{Kept, KeptValue};
+use super::notes::{ByBin, decode};
+use super::options::TraceOptions;
+use super::owners::Owner;
+use super::result::*;
+use super::run::FlowNames;
+use super::trace::{FlowId, TraceSink};
+use super::world::World;
+use crate::capture::Capture;
+use crate::report::{CaptureSummary, Percentiles, Selected};
+use crate::value::UnixNs;
+use crate::warning::Warning;
+
+/// Annotations that are shown of one flow.
+const MAX_ANNOTATED: usize = 20;
+/// Values of `--by` that are shown of one flow.
+const MAX_BY: usize = 32;
+/// By so many standard errors the tail must differ.
+const SURE: f64 = 3.0;
+/// What all readers of JSON keep exactly.
+const EXACT_IN_JSON: u64 = 1 << 53;
+
+/// What the result is made from, besides the sums.
+pub(crate) struct Summary<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) captures: &'a [&'a Capture],
+    pub(crate) options: &'a TraceOptions,
+    pub(crate) selected: Option<Selected>,
+    pub(crate) ahead: &'a Ahead,
+    pub(crate) early: u64,
+}
+
+impl Summary<'_> {
+    pub(crate) fn finish<S: TraceSink>(
+        &self,
+        sums: Analyst<S>,
+        captures: Vec<CaptureSummary>,
+        mut warnings: Vec<Warning>,
+    ) -> (Traces, S, FlowNames) {
+        let Analyst {
+            flows: mut table,
+            slowest,
+            mut asked,
+            totals,
+            sink,
+            ..
+        } = sums;
+        let level = table.level;
+        let mut flows = std::mem::take(&mut table.flows);
+        flows.sort_by(|a, b| {
+            let key = |flow: &FlowSums| Reverse(flow.traces());
+            key(a).cmp(&key(b)).then_with(|| a.key.cmp(&b.key))
+        });
+        let patterns = self.patterns();
+        let orders: Vec<Vec<u32>> = flows
+            .iter()
+            .map(|flow| self.events_in_order(flow))
+            .collect();
+        let names = self.names(&flows, &orders);
+        let mut by_id: FlowNames = Vec::new();
+        for (flow, name) in flows.iter().zip(&names) {
+            let place = flow.id as usize;
+            by_id.resize(by_id.len().max(place + 1), None);
+            by_id[place] = Some(name.clone());
+        }
+        let mut shown = Vec::new();
+        let mut rest = 0;
+        let other = &mut table.other;
+        let all: Vec<&FlowSums> = flows.iter().collect();
+        let (mut incomplete, mut lossy) = (incomplete(other.unmeasured), other.lossy);
+        for (at, flow) in all.iter().enumerate() {
+            let mine = self::incomplete(flow.unmeasured);
+            incomplete.open += mine.open;
+            incomplete.cut += mine.cut;
+            incomplete.memory += mine.memory;
+            lossy += flow.lossy;
+            if at < self.options.max_flows || matches!(flow.key, FlowKey::Rule(_)) {
+                let matches = patterns.is_empty()
+                    || orders[at].iter().any(|event| {
+                        let name = self.world.event_name(*event);
+                        patterns.iter().any(|pattern| pattern.matches(name))
+                    });
+                if matches {
+                    shown.push(self.flow(flow, &names[at], &orders[at], level));
+                }
+            } else {
+                other.merge_counts(flow);
+                rest += 1;
+            }
+        }
+        let undivided = table.other_was_used();
+        let other = &table.other;
+        let other = (other.traces() > 0).then(|| OtherFlows {
+            flows: (!undivided).then_some(rest),
+            count: other.e2e.count,
+            failed: other.failed,
+            incomplete: self::incomplete(other.unmeasured),
+            end_to_end: self.units(&other.e2e),
+        });
+        asked.sort_by_key(|kept| (kept.domain, kept.start, kept.id.0));
+        let traces = Traces {
+            schema: SCHEMA,
+            captures,
+            selected: self.selected,
+            traces: totals.measured,
+            spans: totals.spans,
+            incomplete,
+            lossy,
+            reused_ids: totals.reused,
+            without_spans: totals.without_spans,
+            not_selected: totals.not_selected,
+            overlapping_spans: totals.overlaps,
+            clock_error_ns: self.clock_error(),
+            band_bins_per_octave: 64 >> level.min(6),
+            flows: shown,
+            other,
+            slowest: slowest
+                .finish()
+                .iter()
+                .map(|kept| self.kept(kept, &by_id))
+                .collect(),
+            asked: asked.iter().map(|kept| self.kept(kept, &by_id)).collect(),
+            warnings: Vec::new(),
+        };
+        warnings.extend(super::caveats::caveats(self, &traces));
+        (Traces { warnings, ..traces }, sink, by_id)
+    }
+
+    fn patterns(&self) -> Vec<glob::Pattern> {
+        // Those that cannot be parsed were refused at the start.
+        let parsed = self
+            .options
+            .events
+            .iter()
+            .map(|text| glob::Pattern::new(text));
+        parsed.filter_map(Result::ok).collect()
+    }
+
+    /// The largest error of the wall clocks, where they join captures.
+    fn clock_error(&self) -> Option<u64> {
+        let joined = self.options.join && self.captures.len() > 1;
+        let errors = self
+            .captures
+            .iter()
+            .map(|capture| capture.clock.uncertainty_ns());
+        joined.then(|| errors.flatten().max().unwrap_or(0))
+    }
+
+    /// Stages by median first start; of equal ones the longer, which holds the other.
+    fn events_in_order(&self, flow: &FlowSums) -> Vec<u32> {
+        let mut stages: Vec<(u64, Reverse<u128>, u32)> = Vec::new();
+        for (owner, stage) in flow.owners.list.iter().zip(&flow.stages) {
+            if let Owner::Stage(event) = owner {
+                let first = stage.first_starts.histogram().quantile(0.5).unwrap_or(0);
+                let mean = stage.inclusive / u128::from(stage.spans.max(1));
+                stages.push((first, Reverse(mean), *event));
+            }
+        }
+        // Of a flow that was never measured only the set is known.
+        if let (true, FlowKey::Events(events)) = (stages.is_empty(), &flow.key) {
+            return events.to_vec();
+        }
+        stages.sort_unstable();
+        stages.into_iter().map(|(.., event)| event).collect()
+    }
+
+    /// Names, none twice: the ends, then with the number of stages, then all stages.
+    fn names(&self, flows: &[FlowSums], orders: &[Vec<u32>]) -> Vec<String> {
+        let name = |event: &u32| self.world.event_name(*event).to_owned();
+        let forms: Vec<[String; 3]> = flows
+            .iter()
+            .zip(orders)
+            .map(|(flow, order)| {
+                if let FlowKey::Rule(rule) = flow.key {
+                    let name = self.options.flows[rule].name.clone();
+                    return [name.clone(), name.clone(), name];
+                }
+                let all: Vec<String> = order.iter().map(name).collect();
+                let whole = all.join(" → ");
+                let short = match all.as_slice() {
+                    [first, _, .., last] => format!("{first} → … → {last}"),
+                    _ => whole.clone(),
+                };
+                let counted = format!("{short} ({} stages)", all.len());
+                [short, counted, whole]
+            })
+            .collect();
+        let mut uses: HashMap<&str, usize> = HashMap::new();
+        for form in forms.iter().flat_map(|forms| &forms[..2]) {
+            *uses.entry(form).or_default() += 1;
+        }
+        let mut taken = HashMap::new();
+        forms
+            .iter()
+            .map(|[short, counted, whole]| {
+                let free = |form: &str| uses.get(form) == Some(&1) || (short == whole);
+                let name = match (free(short), free(counted)) {
+                    (true, _) => short,
+                    (_, true) => counted,
+                    _ => whole,
+                };
+                // A rule may be named like a set, and sets of the same order may differ by a hostile name.
+                let again = taken.entry(name.clone()).or_insert(0);
+                *again += 1;
+                match *again {
+                    1 => name.clone(),
+                    again => format!("{name} #{again}"),
+                }
+            })
+            .collect()
+    }
+
+    fn flow(&self, flow: &FlowSums, name: &str, events: &[u32], level: u32) -> Flow {
+        let order = in_order(flow, events);
+        let found = bands(
+            &flow.cells,
+            &order,
+            &self.options.percentiles,
+            self.world.ns_per_unit,
+        );
+        let ranges: Vec<((u32, u32), u64)> = found
+            .iter()
+            .map(|found| (found.bins, found.band.count))
+            .collect();
+        let covered = self.selected.map_or(0, |selected| selected.covered_ns);
+        let [_, errors, cancelled, panicked] = flow.outcomes;
+        Flow {
+            flow: name.to_owned(),
+            events: events
+                .iter()
+                .map(|event| self.world.event_name(*event).to_owned())
+                .collect(),
+            by_rule: matches!(flow.key, FlowKey::Rule(_)),
+            count: flow.e2e.count,
+            rate_per_s: (covered > 0).then(|| flow.e2e.count as f64 / (covered as f64 / 1e9)),
+            failed: flow.failed,
+            errors,
+            cancelled,
+            panicked,
+            lossy: flow.lossy,
+            incomplete: incomplete(flow.unmeasured),
+            open_beyond: self.open_beyond(flow),
+            end_to_end: self.units(&flow.e2e),
+            lag: self.times(&flow.lag.histogram(), |ns| ns),
+            response: self.times(&flow.response.histogram(), |ns| ns),
+            early: flow.early,
+            owners: self.owners(flow, &order),
+            background: self.background(flow, &ranges, level),
+            annotations: annotations(flow, &ranges, &found, level),
+            varied_annotations: varied(flow),
+            fan_out: self.fan_out(flow, events),
+            by: self.by(flow),
+            bands: found.into_iter().map(|found| found.band).collect(),
+        }
+    }
+
+    fn units(&self, counts: &Counts) -> Option<Times> {
+        self.times(&counts.histogram(), |units| self.world.ns(units))
+    }
+
+    fn times(&self, histogram: &Histogram, ns: impl Fn(u64) -> u64) -> Option<Times> {
+        let (min, max) = (histogram.min()?, histogram.max()?);
+        let count = histogram.count();
+        let scale = ns(1 << 40) as f64 / (1_u64 << 40) as f64;
+        let at = |rank| {
+            let bin = histogram.bin_of_rank(rank).map_or(0, |(bin, _)| bin);
+            perf_format::bins::high(bin).clamp(min, max)
+        };
+        let percentiles = self.options.percentiles.iter().map(|percentile| {
+            let units = at(percentile.rank(count));
+            (*percentile, i128::from(ns(units)))
+        });
+        let weak = self
+            .options
+            .percentiles
+            .iter()
+            .filter(|percentile| count < percentile.samples_needed());
+        Some(Times {
+            count,
+            min: ns(min),
+            mean: (histogram.mean().unwrap_or(0.0) * scale).round() as u64,
+            max: ns(max),
+            percentiles: Percentiles(percentiles.collect()),
+            weak_percentiles: weak.copied().collect(),
+        })
+    }
+
+    fn open_beyond(&self, flow: &FlowSums) -> Option<Vec<u64>> {
+        if flow.ages.count == 0 || flow.e2e.count == 0 {
+            return None;
+        }
+        let (ages, e2e) = (flow.ages.histogram(), flow.e2e.histogram());
+        let beyond = self.options.percentiles.iter().map(|percentile| {
+            let rank = percentile.rank(e2e.count());
+            let limit = e2e.bin_of_rank(rank).map_or(0, |(bin, _)| bin);
+            let above = ages.nonempty().filter(|(bin, _)| *bin > limit);
+            above.map(|(_, count)| count).sum()
+        });
+        Some(beyond.collect())
+    }
+
+    fn owners(&self, flow: &FlowSums, order: &[usize]) -> Vec<OwnerStats> {
+        let mut sums = vec![0_u128; order.len()];
+        for (_, _, row) in flow.cells.iter() {
+            for (sum, number) in sums.iter_mut().zip(order) {
+                *sum += u128::from(row.get(*number).copied().unwrap_or(0));
+            }
+        }
+        let total: u128 = sums.iter().sum();
+        let means = means(&sums, flow.e2e.count, self.world.ns_per_unit);
+        let name = |event: u32| self.world.event_name(event).to_owned();
+        order
+            .iter()
+            .zip(sums)
+            .zip(means)
+            .map(|((number, sum), own_mean_ns)| {
+                let own_share = match total {
+                    0 => 0.0,
+                    total => sum as f64 / total as f64,
+                };
+                match flow.owners.list[*number] {
+                    Owner::Stage(event) => {
+                        let stage = &flow.stages[*number];
+                        let inclusive = stage.inclusive as f64 * self.world.ns_per_unit;
+                        OwnerStats {
+                            kind: OwnerKind::Stage,
+                            owner: name(event),
+                            from: None,
+                            to: None,
+                            spans: Some(stage.spans),
+                            traces: Some(stage.traces),
+                            inclusive_mean_ns: (stage.spans > 0)
+                                .then(|| (inclusive / stage.spans as f64).round() as u64),
+                            own_mean_ns,
+                            own_share,
+                        }
+                    }
+                    Owner::Gap(from, to) => OwnerStats {
+                        kind: OwnerKind::Gap,
+                        owner: format!("{}→{}", name(from), name(to)),
+                        from: Some(name(from)),
+                        to: Some(name(to)),
+                        spans: None,
+                        traces: None,
+                        inclusive_mean_ns: None,
+                        own_mean_ns,
+                        own_share,
+                    },
+                }
+            })
+            .collect()
+    }
+
+    fn background(
+        &self,
+        flow: &FlowSums,
+        ranges: &[((u32, u32), u64)],
+        level: u32,
+    ) -> Vec<Background> {
+        let mut events: HashMap<u32, ByBin> = HashMap::new();
+        for ((event, bin), count) in &flow.met {
+            *events.entry(*event).or_default().entry(*bin).or_default() += count;
+        }
+        let mut events: Vec<(u32, ByBin)> = events.into_iter().collect();
+        events.sort_by_key(|(event, _)| *event);
+        let row = |(event, bins): (u32, ByBin)| {
+            let count: u64 = bins.values().sum();
+            Background {
+                event: self.world.event_name(event).to_owned(),
+                count,
+                share: count as f64 / flow.e2e.count.max(1) as f64,
+                bands: shares(&bins, ranges, level),
+            }
+        };
+        events.into_iter().map(row).collect()
+    }
+
+    fn fan_out(&self, flow: &FlowSums, events: &[u32]) -> Vec<FanOut> {
+        let numbers: HashMap<u32, &StageSums> = flow
+            .owners
+            .list
+            .iter()
+            .zip(&flow.stages)
+            .filter_map(|(owner, stage)| match owner {
+                Owner::Stage(event) => Some((*event, stage)),
+                Owner::Gap(..) => None,
+            })
+            .collect();
+        let stages = events
+            .iter()
+            .filter_map(|event| Some((*event, *numbers.get(event)?)));
+        let mean =
+            |sum: u128, of: u64| (sum as f64 * self.world.ns_per_unit / of as f64).round() as u64;
+        stages
+            .filter(|(_, stage)| stage.fan_traces > 0)
+            .map(|(event, stage)| FanOut {
+                event: self.world.event_name(event).to_owned(),
+                traces: stage.fan_traces,
+                mean_spans: stage.fan_spans as f64 / stage.fan_traces as f64,
+                max_spans: stage.fan_most,
+                first_end_mean_ns: mean(stage.fan_first, stage.fan_traces),
+                last_end_mean_ns: mean(stage.fan_last, stage.fan_traces),
+            })
+            .collect()
+    }
+
+    fn by(&self, flow: &FlowSums) -> Option<Vec<ByValue>> {
+        if self.options.by.is_none() || flow.too_many_by {
+            return None;
+        }
+        let mut values: Vec<_> = flow.by.iter().collect();
+        values.sort_by_key(|(value, counts)| (Reverse(counts.e2e.count), *value));
+        let shown = values
+            .into_iter()
+            .take(MAX_BY)
+            .filter_map(|(value, counts)| {
+                Some(ByValue {
+                    value: decode(value),
+                    failed: counts.failed,
+                    end_to_end: self.units(&counts.e2e)?,
+                })
+            });
+        Some(shown.collect())
+    }
+
+    fn kept(&self, kept: &Kept, names: &FlowNames) -> KeptTrace {
+        let name = |event| self.world.event_name(event).to_owned();
+        let from_start = |units: u64| self.world.ns(units - kept.start);
+        let flow = match kept.flow {
+            FlowId::OTHER => "other",
+            flow => super::run::name_of(names, flow).unwrap_or("other"),
+        };
+        let spans = kept.spans.iter().map(|(span, parent, own)| KeptSpan {
+            event: name(span.event()),
+            thread: self.world.thread_name(span.thread()).to_owned(),
+            outcome: span.outcome(),
+            start_ns: from_start(span.start),
+            duration_ns: self.world.ns(span.duration()),
+            own_ns: self.world.ns(*own),
+            parent: usize::try_from(*parent)
+                .ok()
+                .filter(|parent| *parent < kept.spans.len()),
+        });
+        let gaps = kept.gaps.iter().map(|gap| KeptGap {
+            from: name(gap.from),
+            to: name(gap.to),
+            start_ns: from_start(gap.start),
+            duration_ns: self.world.ns(gap.end - gap.start),
+        });
+        let annotations = kept.annotations.iter().map(|(key, value)| {
+            let value = match value {
+                KeptValue::Text(text) => Scalar::Text(text.clone()),
+                KeptValue::Int(value) if value.unsigned_abs() < EXACT_IN_JSON => {
+                    Scalar::Int(*value)
+                }
+                KeptValue::Int(value) => Scalar::Text(value.to_string()),
+                KeptValue::Float(value) => Scalar::Float(*value),
+            };
+            (key.clone(), value)
+        });
+        let domain = &self.world.domains[kept.domain];
+        KeptTrace {
+            trace: kept.id.to_string(),
+            flow: flow.to_owned(),
+            start_unix_ns: UnixNs(domain.unix_ns(self.captures, kept.start)),
+            end_to_end_ns: self.world.ns(kept.end - kept.start),
+            lag_ns: kept.lag_ns,
+            response_ns: kept.response_ns,
+            lossy: kept.is_lossy,
+            incomplete: kept.incomplete.map(super::flows::Incomplete::name),
+            annotations: annotations.collect(),
+            spans: spans.collect(),
+            more_spans: kept.more_spans,
+            gaps: gaps.collect(),
+        }
+    }
+}
+
+fn incomplete(counts: Unmeasured) -> IncompleteCounts {
+    let Unmeasured { open, cut, memory } = counts;
+    IncompleteCounts { open, cut, memory }
+}
+
+/// Numbers of owners: each stage, followed by the gaps after it.
+fn in_order(flow: &FlowSums, events: &[u32]) -> Vec<usize> {
+    let place: HashMap<u32, usize> = events
+        .iter()
+        .enumerate()
+        .map(|(at, event)| (*event, at))
+        .collect();
+    let at = |event: &u32| place.get(event).copied().unwrap_or(usize::MAX);
+    let mut order: Vec<usize> = (0..flow.owners.list.len()).collect();
+    order.sort_by_key(|number| match &flow.owners.list[*number] {
+        Owner::Stage(event) => (at(event), 0, 0),
+        Owner::Gap(from, to) => (at(from), 1, at(to)),
+    });
+    order
+}
+
+/// By band: the share of its traces that are counted in `bins`.
+fn shares(bins: &ByBin, ranges: &[((u32, u32), u64)], level: u32) -> Vec<f64> {
+    let share = |((low, high), count): &((u32, u32), u64)| {
+        let within = bins
+            .iter()
+            .filter(|(bin, _)| (*low..=*high).contains(&(*bin >> level)));
+        let sum: u64 = within.map(|(_, count)| count).sum();
+        sum as f64 / (*count).max(1) as f64
+    };
+    ranges.iter().map(share).collect()
+}
+
+/// Annotations that the last tail band has clearly more often than the typical one.
+fn annotations(
+    flow: &FlowSums,
+    ranges: &[((u32, u32), u64)],
+    found: &[Found],
+    level: u32,
+) -> Vec<Annotated> {
+    let typical = found
+        .iter()
+        .position(|found| found.band.percentile.is_none());
+    let tail = (0..found.len()).rfind(|at| found[*at].band.percentile.is_some());
+    let (Some(typical), Some(tail)) = (typical, tail) else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    for (key, values) in &flow.notes.keys {
+        for (value, bins) in values.iter().flatten() {
+            let count: u64 = bins.values().sum();
+            let bands = shares(bins, ranges, level);
+            let (usual, here) = (bands[typical], bands[tail]);
+            let spread = |share: f64, of: u64| share * (1.0 - share) / of.max(1) as f64;
+            let error = (spread(usual, ranges[typical].1) + spread(here, ranges[tail].1)).sqrt();
+            if here - usual > SURE * error && here > usual {
+                rows.push(Annotated {
+                    key: String::from_utf8_lossy(key).into_owned(),
+                    value: decode(value),
+                    count,
+                    share: count as f64 / flow.e2e.count.max(1) as f64,
+                    bands,
+                });
+            }
+        }
+    }
+    rows.sort_by(|a, b| {
+        let more = |row: &Annotated| row.bands[tail] - row.bands[typical];
+        more(b)
+            .total_cmp(&more(a))
+            .then_with(|| (&a.key, &a.value).cmp(&(&b.key, &b.value)))
+    });
+    rows.truncate(MAX_ANNOTATED);
+    rows
+}
+
+fn varied(flow: &FlowSums) -> Vec<String> {
+    let keys = flow
+        .notes
+        .keys
+        .iter()
+        .filter(|(_, values)| values.is_none());
+    let mut keys: Vec<String> = keys
+        .map(|(key, _)| String::from_utf8_lossy(key).into_owned())
+        .collect();
+    keys.sort_unstable();
+    keys
+}
