@@ -5,6 +5,7 @@ mod damage;
 mod gates;
 mod info;
 mod output;
+mod plot;
 mod recover;
 mod report;
 pub(crate) mod run;

@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
+    Plot(cmd::plot::Args),
     Completions(cmd::completions::Args),
     Man(cmd::man::Args),
 }
@@ -202,19 +203,34 @@ pub(crate) fn report_options(
     selection: &Selection,
     figures: &Figures,
 ) -> anyhow::Result<ReportOptions> {
+    Ok(ReportOptions {
+        every_ns: figures.every.map(Span::ns),
+        by: figures.by.clone(),
+        percentiles: figures.percentiles.clone(),
+        scan: figures.scan,
+        exact: figures.exact,
+        ..selected(input, workers, selection)?
+    })
+}
+
+/// What is selected, for an analysis that is the usual one in all else.
+///
+/// # Errors
+/// When a time without an offset does not exist in the zone.
+pub(crate) fn selected(
+    input: &Input,
+    workers: &Workers,
+    selection: &Selection,
+) -> anyhow::Result<ReportOptions> {
     let (since, until) = selection.bounds()?;
     Ok(ReportOptions {
         events: selection.events.clone(),
         since,
         until,
         skip_ns: selection.skip_ns(),
-        every_ns: figures.every.map(Span::ns),
-        by: figures.by.clone(),
-        percentiles: figures.percentiles.clone(),
-        scan: figures.scan,
-        exact: figures.exact,
         strict: input.strict,
         threads: workers.threads(),
+        ..ReportOptions::default()
     })
 }
 

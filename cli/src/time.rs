@@ -148,6 +148,16 @@ impl Zone {
             .to_string()
     }
 
+    /// `2026-05-01 UTC`.
+    pub(crate) fn day(&self, instant: UnixNs) -> String {
+        self.at(instant).strftime("%Y-%m-%d %Z").to_string()
+    }
+
+    /// How far the zone is ahead of UTC at an instant, in ns.
+    pub(crate) fn offset_ns(&self, instant: UnixNs) -> i64 {
+        i64::from(self.at(instant).offset().seconds()) * 1_000_000_000
+    }
+
     /// `2026-05-01 12:30:00.250 to 12:31:00.750 UTC`: the date once, if it is the same.
     pub(crate) fn range(&self, start: UnixNs, end: UnixNs) -> String {
         let (start, end) = (self.at(start), self.at(end));

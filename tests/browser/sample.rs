@@ -1,9 +1,9 @@
 //! A page with every part filled in, so that all of it can be tried whatever a capture holds.
 
 use perf_render::html::{
-    Commands, Episode, Episodes, Page, Plot, RuleVerdict, SlowestFlow, TailOwner, TimeFrame,
-    Verdict, Waterfall,
+    Commands, Episode, Episodes, Page, RuleVerdict, SlowestFlow, TailOwner, Verdict, Waterfall,
 };
+use perf_render::plot::{Picture, TimeFrame};
 use perf_render::{Cell, Column, Document, Fact, Note, Row, Table, Tone};
 
 /// The beginning of the time plot, unix ns.
@@ -158,7 +158,7 @@ fn bars(event: &str) -> String {
     )
 }
 
-fn plot(event: &str, over_time: bool) -> Plot {
+fn plot(event: &str, over_time: bool) -> Picture {
     let time = TimeFrame {
         from_unix_ns: START,
         to_unix_ns: START + 60 * SECOND,
@@ -167,7 +167,7 @@ fn plot(event: &str, over_time: bool) -> Plot {
         top: 60.0 / 540.0,
         bottom: 460.0 / 540.0,
     };
-    Plot {
+    Picture {
         title: format!("{event} over time"),
         svg: bars(event),
         time: over_time.then_some(time),
@@ -177,7 +177,7 @@ fn plot(event: &str, over_time: bool) -> Plot {
 fn waterfall(event: &str, number: u32) -> Waterfall {
     Waterfall {
         title: format!("{number} ms  trace 00000000000000{number:02x}  symbol={event}"),
-        svg: bars(event),
+        picture: plot(event, false),
     }
 }
 

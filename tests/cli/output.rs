@@ -185,7 +185,15 @@ fn completions_and_manual_pages_are_printed() {
 #[test]
 fn every_command_has_examples_in_its_long_help() {
     let folder = Folder::new();
-    for command in ["report", "info", "verify", "recover", "completions", "man"] {
+    for command in [
+        "report",
+        "info",
+        "verify",
+        "recover",
+        "plot",
+        "completions",
+        "man",
+    ] {
         let help = folder.stdout(&[command, "--help"]);
         assert!(help.contains("\nExamples:\n  perf-analyze"), "{help}");
         assert!(

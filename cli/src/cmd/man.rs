@@ -14,9 +14,10 @@ Examples:
   perf-analyze man report > perf-analyze-report.1";
 
 /// What there is a page of.
-pub(crate) const COMMANDS: [&str; 7] = [
+pub(crate) const COMMANDS: [&str; 8] = [
     "report",
     "traces",
+    "plot",
     "info",
     "verify",
     "recover",

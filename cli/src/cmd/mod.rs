@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod info;
 pub(crate) mod man;
+pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod traces;

@@ -9,6 +9,7 @@ mod capture;
 mod events;
 pub(crate) mod html;
 pub(crate) mod info;
+pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;

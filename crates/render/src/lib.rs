@@ -1,4 +1,4 @@
-//! One [`Document`] model, rendered as text, Markdown and CSV.
+//! One [`Document`] model, rendered as text, Markdown and CSV; [`plot`]s as SVG; and all of it as one [`html`] page.
 //!
 //! A report is built once, out of headings, facts, tables of typed cells and notes. Each output form is one
 //! function over that model, so that reports and forms stay independent of each other.
@@ -14,6 +14,7 @@ pub mod html;
 pub mod json;
 mod markdown;
 pub mod number;
+pub mod plot;
 mod sparkline;
 mod table;
 mod text;

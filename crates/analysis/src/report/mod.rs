@@ -5,18 +5,18 @@
 
 mod bins;
 mod caveats;
-mod cells;
+pub(crate) mod cells;
 mod exact;
 pub(crate) mod integrity;
 mod pass;
 mod plan;
 mod result;
 pub(crate) mod rows;
-mod run;
+pub(crate) mod run;
 mod scan;
 mod select;
-mod slots;
-mod spread;
+pub(crate) mod slots;
+pub(crate) mod spread;
 mod stats;
 pub(crate) mod survey;
 mod table;

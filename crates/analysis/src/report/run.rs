@@ -30,13 +30,13 @@ use crate::warning::Warning;
 /// Everything that is known before any record is read.
 pub(crate) struct Run<'a> {
     set: &'a CaptureSet,
-    pub(super) options: &'a ReportOptions,
-    pub(super) captures: Vec<&'a Capture>,
-    pub(super) surveys: Vec<Survey>,
+    pub(crate) options: &'a ReportOptions,
+    pub(crate) captures: Vec<&'a Capture>,
+    pub(crate) surveys: Vec<Survey>,
     lifetimes: Vec<Option<Lifetime>>,
     /// By capture: what is selected, without slots.
-    pub(super) timelines: Vec<Timeline>,
-    pub(super) stretches: Stretches,
+    pub(crate) timelines: Vec<Timeline>,
+    pub(crate) stretches: Stretches,
     pub(super) naming: Naming<'a>,
     pub(super) domain: Domain,
     in_ns: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(set: &'a CaptureSet, options: &'a ReportOptions) -> Result<Self, Error> {
+    pub(crate) fn new(set: &'a CaptureSet, options: &'a ReportOptions) -> Result<Self, Error> {
         let captures: Vec<&Capture> = set.captures().iter().collect();
         let patterns = options.events.iter().map(|pattern| {
             let bad = |error: glob::PatternError| ErrorKind::BadPattern(error.to_string());
@@ -117,8 +117,8 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn report(&self) -> Result<Report, Error> {
-        let (mut events, outcome) = self.rows(&self.timelines, &self.covered())?;
-        self.add_open_spans(&mut events);
+        let cells = self.new_cells();
+        let outcome = self.fill(&self.timelines, &cells)?;
         let slots = self
             .options
             .every_ns
@@ -127,6 +127,19 @@ impl<'a> Run<'a> {
         let (slots, in_slots) = slots.map_or((None, Vec::new()), |(slots, warnings)| {
             (Some(slots), warnings)
         });
+        Ok(self.report_of(&cells, outcome, slots, in_slots))
+    }
+
+    /// The report of what was read into `cells`, and of `slots` with the warnings that came of these.
+    pub(crate) fn report_of(
+        &self,
+        cells: &Cells,
+        outcome: Outcome,
+        slots: Option<Vec<Slot>>,
+        in_slots: Vec<Warning>,
+    ) -> Report {
+        let mut events = self.rows(cells);
+        self.add_open_spans(&mut events);
         let captures: Vec<_> = (self.captures.iter().zip(&self.surveys).zip(&self.lifetimes))
             .map(|((capture, survey), lifetime)| integrity::summary(capture, survey, *lifetime))
             .collect();
@@ -149,7 +162,7 @@ impl<'a> Run<'a> {
         warnings.extend(outcome.warnings);
         warnings.extend(in_slots);
         warnings.extend(caveats::overall(self, &events));
-        Ok(Report {
+        Report {
             schema: SCHEMA,
             captures,
             estimator: if self.options.exact {
@@ -162,33 +175,21 @@ impl<'a> Run<'a> {
             events,
             slots,
             warnings,
-        })
+        }
     }
 
-    /// Reads what `timelines` select, one timeline a capture without slots, into rows.
-    fn rows(
-        &self,
-        timelines: &[Timeline],
-        covered_ns: &BTreeMap<Option<String>, u64>,
-    ) -> Result<(Vec<EventStats>, Outcome), Error> {
-        let cells = self.new_cells();
-        let outcome = self.fill(timelines, &cells)?;
+    /// The rows of cells without slots.
+    fn rows(&self, cells: &Cells) -> Vec<EventStats> {
         let rows = Rows {
             percentiles: &self.options.percentiles,
-            covered_ns: covered_ns.clone(),
+            covered_ns: self.stretches.covered_by_group(i64::MIN, i64::MAX),
         };
-        Ok((
-            cells
-                .sorted()
-                .iter()
-                .filter_map(|cell| rows.row(cell))
-                .collect(),
-            outcome,
-        ))
+        let cells = cells.sorted();
+        cells.iter().filter_map(|cell| rows.row(cell)).collect()
     }
 
     /// Reads what `timelines` select, one timeline a capture, into cells.
-    pub(super) fn fill(&self, timelines: &[Timeline], cells: &Cells) -> Result<Outcome, Error> {
+    pub(crate) fn fill(&self, timelines: &[Timeline], cells: &Cells) -> Result<Outcome, Error> {
         let mut outcome = Outcome::default();
         let mut units: Vec<Unit> = Vec::new();
         for (number, timeline) in timelines.iter().enumerate() {
@@ -211,7 +212,7 @@ impl<'a> Run<'a> {
         Ok(outcome)
     }
 
-    pub(super) fn new_cells(&self) -> Cells {
+    pub(crate) fn new_cells(&self) -> Cells {
         Cells::new(self.domain)
     }
 
@@ -241,10 +242,6 @@ impl<'a> Run<'a> {
             Path::new(&path),
             ErrorKind::Incomplete(damage.message()),
         ))
-    }
-
-    fn covered(&self) -> BTreeMap<Option<String>, u64> {
-        self.stretches.covered_by_group(i64::MIN, i64::MAX)
     }
 
     fn selected(&self) -> Option<Selected> {

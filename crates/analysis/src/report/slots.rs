@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perf_format::{Coverage, SegmentId};
 
-use super::cells::{Cell, Cells};
+use super::cells::Cell;
 use super::result::Slot;
 use super::run::Run;
 use super::timeline::{SlotNumber, Timeline};
@@ -28,6 +28,25 @@ const RECORD_BYTES: u64 = 64;
 /// As a report; more than [`MAX_SLOTS`].
 pub(super) fn slots(run: &Run<'_>, every_ns: u64) -> Result<(Vec<Slot>, Vec<Warning>), Error> {
     let every = i64::try_from(every_ns).unwrap_or(i64::MAX).max(1);
+    let mut slots = Vec::new();
+    let unknown = each_slot(run, every, |from, to, cells| {
+        slots.push(run.rows_of_slot(cells, from, to));
+    })?;
+    slots.retain(|slot: &Slot| !slot.events.is_empty());
+    add_losses(run, every, &mut slots);
+    Ok((slots, unknown))
+}
+
+/// Gives the cells of every slot of `every` ns that may hold records to `take`, with its first instant and the first
+/// after it, in the order of time. Returns what could not be read because slots cut it out of a rollup.
+///
+/// # Errors
+/// As [`slots`].
+pub(crate) fn each_slot(
+    run: &Run<'_>,
+    every: i64,
+    mut take: impl FnMut(i64, i64, &[Arc<Cell>]),
+) -> Result<Vec<Warning>, Error> {
     let timelines: Vec<Timeline> = run
         .timelines
         .iter()
@@ -37,7 +56,6 @@ pub(super) fn slots(run: &Run<'_>, every_ns: u64) -> Result<(Vec<Slot>, Vec<Warn
         })
         .collect();
     refuse_too_many(run, &timelines)?;
-    let mut slots = Vec::new();
     let mut unknown: Vec<Warning> = Vec::new();
     for (first, last) in batches(run, &timelines) {
         let batch: Vec<Timeline> = timelines
@@ -53,23 +71,12 @@ pub(super) fn slots(run: &Run<'_>, every_ns: u64) -> Result<(Vec<Slot>, Vec<Warn
                 unknown.push(warning);
             }
         }
-        slots.extend(rows(run, &cells, every));
+        for cells in cells.sorted().chunk_by(|a, b| a.slot == b.slot) {
+            let from = cells[0].slot.saturating_mul(every);
+            take(from, from.saturating_add(every), cells);
+        }
     }
-    add_losses(run, every, &mut slots);
-    Ok((slots, unknown))
-}
-
-fn rows(run: &Run<'_>, cells: &Cells, every: i64) -> Vec<Slot> {
-    let sorted = cells.sorted();
-    let by_slot = sorted.chunk_by(|a, b| a.slot == b.slot);
-    let slot = |cells: &[Arc<Cell>]| {
-        let from = cells[0].slot.saturating_mul(every);
-        run.rows_of_slot(cells, from, from.saturating_add(every))
-    };
-    by_slot
-        .map(slot)
-        .filter(|slot| !slot.events.is_empty())
-        .collect()
+    Ok(unknown)
 }
 
 fn refuse_too_many(run: &Run<'_>, timelines: &[Timeline]) -> Result<(), Error> {

@@ -141,13 +141,19 @@ impl Final {
     /// The order statistics of the 1-based `ranks`, which must ascend: the highest value of each rank's bin,
     /// but never above the maximum.
     pub(crate) fn at_ranks(&self, ranks: &[u64]) -> Vec<u64> {
-        let scale = self.domain.scale();
-        let highest = |bin| scaled(bins::high(bin), scale).clamp(self.min, self.max.max(self.min));
-        self.bins
-            .locate(ranks)
-            .into_iter()
-            .map(|(bin, _)| highest(bin))
-            .collect()
+        let found = self.bins.locate(ranks).into_iter();
+        found.map(|(bin, _)| self.highest(bin)).collect()
+    }
+
+    /// The values of the bins that are not empty, as [`Final::at_ranks`] gives them, ascending, with their counts.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let bins = self.bins.iter();
+        bins.map(|(bin, count)| (self.highest(bin), count))
+    }
+
+    /// The highest value of a bin, within what there is.
+    fn highest(&self, bin: usize) -> u64 {
+        scaled(bins::high(bin), self.domain.scale()).clamp(self.min, self.max.max(self.min))
     }
 
     pub(crate) fn mean(&self) -> Option<f64> {

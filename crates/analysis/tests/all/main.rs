@@ -4,6 +4,7 @@ mod edge;
 mod files;
 mod hostile;
 mod oracle;
+mod plot;
 mod traces;
 mod traces_world;
 mod verify;

@@ -8,7 +8,7 @@ use perf_analysis::report::Outcome;
 use perf_analysis::traces::{Flow, FlowId, OwnerKind, Trace, TraceSink, Traces, traces_with};
 use perf_analysis::{CaptureSet, OpenOptions, Percentile, TraceOptions, traces};
 
-use crate::traces_world::{EVENTS, FIRST, Made, Market, Recipe, What};
+use crate::traces_world::{EVENTS, Made, Market, Recipe, What};
 
 const IDLE: u64 = 12_000;
 
@@ -97,6 +97,9 @@ impl TraceSink for Seen {
     }
 }
 
+/// A record, and its number in the order of recording.
+type Numbered<'a> = (usize, &'a Made);
+
 /// All traces, also those with open spans.
 fn wholes(market: &Market) -> Vec<Whole> {
     let mut by_id: BTreeMap<u64, Vec<(usize, &Made)>> = BTreeMap::new();
@@ -113,8 +116,8 @@ fn wholes(market: &Market) -> Vec<Whole> {
             .map(|(.., start)| *start)
             .collect();
         records.sort_by_key(|(order, made)| (made.start, *order));
-        let mut parts: Vec<(Vec<(usize, &Made)>, bool, u64)> = Vec::new();
-        let mut times: Vec<(u64, u64, Option<(usize, &Made)>)> = (records.iter())
+        let mut parts: Vec<(Vec<Numbered>, bool, u64)> = Vec::new();
+        let mut times: Vec<(u64, u64, Option<Numbered>)> = (records.iter())
             .map(|(order, made)| (made.start, made.end, Some((*order, *made))))
             .chain(opens.iter().map(|start| (*start, u64::MAX, None)))
             .collect();
@@ -789,5 +792,4 @@ fn captures_of_one_boot_join() {
     expected.sort_unstable();
     assert_eq!(got, expected);
     assert_eq!(seen.traces.clock_error_ns, None);
-    assert!(FIRST > 0);
 }

@@ -17,8 +17,7 @@ mod words;
 use maud::{DOCTYPE, Markup, html};
 
 pub use page::{
-    Commands, Episode, Episodes, Page, Plot, RuleVerdict, SlowestFlow, TailOwner, TimeFrame,
-    Verdict, Waterfall,
+    Commands, Episode, Episodes, Page, RuleVerdict, SlowestFlow, TailOwner, Verdict, Waterfall,
 };
 
 use blocks::Fold;
@@ -28,6 +27,8 @@ use words::{Words, raw};
 pub const MAX_PAGE_BYTES: usize = 5_000_000;
 /// Waterfalls on one page, at most.
 pub const MAX_WATERFALLS: usize = 20;
+/// Plots on one page, at most.
+pub const MAX_PLOTS: usize = 16;
 /// Episodes on one page, at most.
 pub const MAX_EPISODES: usize = 200;
 
@@ -47,6 +48,7 @@ mod budget {
     pub(super) const EPISODES: usize = 300_000;
     pub(super) const WATERFALLS: usize = 600_000;
     pub(super) const PLOTS: usize = 1_500_000;
+    pub(super) const STYLES: usize = 20_000;
     /// Head, styles, script, marks on a plot, and what is said of what was cut off.
     const FRAME: usize = 350_000;
     const _: () = assert!(
@@ -59,6 +61,7 @@ mod budget {
             + EPISODES
             + WATERFALLS
             + PLOTS
+            + STYLES
             + FRAME
             <= super::MAX_PAGE_BYTES
     );
@@ -80,7 +83,7 @@ pub fn html(page: &Page) -> String {
                 meta name="viewport" content="width=device-width,initial-scale=1";
                 meta name="referrer" content="no-referrer";
                 title { (Words(&page.title)) " – latency report" }
-                style { (raw(STYLE)) }
+                style { (raw(STYLE)) (raw(&pictures::styles(page))) }
             }
             body {
                 header {

@@ -1,6 +1,7 @@
 //! What an HTML page is made from: plain values, whoever computed them.
 
 use crate::document::{Document, Note};
+use crate::plot::Picture;
 use crate::table::{Cell, Column};
 
 /// A report as one page. Parts that are empty are not shown.
@@ -28,8 +29,9 @@ pub struct Page {
     pub waterfalls: Vec<Waterfall>,
     /// When rules were broken; [`MAX_EPISODES`](super::MAX_EPISODES) are shown.
     pub episodes: Episodes,
-    /// Pictures, the most telling first.
-    pub plots: Vec<Plot>,
+    /// Pictures, the most telling first; [`MAX_PLOTS`](super::MAX_PLOTS) are shown. Episodes are marked on the first in
+    /// which time runs from left to right.
+    pub plots: Vec<Picture>,
     /// The commands that show all of what the page has no room for.
     pub commands: Commands,
 }
@@ -113,43 +115,13 @@ pub struct TailOwner {
     pub typical_ns: Option<f64>,
 }
 
-/// A picture of this crate's own making, which stands in the page as it is.
-///
-/// Names in it must have been escaped when it was drawn: it is not looked into.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Plot {
-    /// What is seen, in one line.
-    pub title: String,
-    /// A whole `<svg>`. Each `<rect class="at">` with a `<title>` in it tells a value under the pointer.
-    pub svg: String,
-    /// Where time runs in it. Episodes are marked on the first picture that has this.
-    pub time: Option<TimeFrame>,
-}
-
-/// The rectangle of a picture in which time runs from left to right. Its edges are shares of the picture's size.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TimeFrame {
-    /// The time at the left edge, unix ns.
-    pub from_unix_ns: i64,
-    /// The time at the right edge, unix ns.
-    pub to_unix_ns: i64,
-    /// The left edge.
-    pub left: f64,
-    /// The right edge.
-    pub right: f64,
-    /// The upper edge.
-    pub top: f64,
-    /// The lower edge.
-    pub bottom: f64,
-}
-
 /// One trace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waterfall {
     /// What is read while it is folded: how long, which trace, its annotations.
     pub title: String,
-    /// The picture, as in [`Plot::svg`].
-    pub svg: String,
+    /// The picture of it.
+    pub picture: Picture,
 }
 
 /// When rules were broken: a table whose rows have a place in time.

@@ -2,11 +2,12 @@
 
 use maud::{Markup, PreEscaped, Render, html};
 
-use super::page::{Episode, Episodes, Page, Plot, TimeFrame};
+use super::page::{Episode, Episodes, Page};
 use super::table;
 use super::words::{Words, command};
-use super::{MAX_EPISODES, MAX_WATERFALLS, budget};
+use super::{MAX_EPISODES, MAX_PLOTS, MAX_WATERFALLS, budget};
 use crate::number::count;
+use crate::plot::{Picture, TimeFrame};
 use crate::table::Column;
 
 /// Marks are drawn in these units, whatever the size of the picture below them.
@@ -20,10 +21,10 @@ pub(super) fn plots(page: &Page) -> Markup {
     let mut marked = false;
     let mut out = String::new();
     let mut left_out = 0;
-    for plot in &page.plots {
+    for (number, plot) in page.plots.iter().enumerate() {
         let frame = plot.time.filter(|_| !marked && !episodes.is_empty());
         let markup = figure(plot, frame, episodes);
-        if out.len() + markup.0.len() > budget::PLOTS {
+        if number >= MAX_PLOTS || out.len() + markup.0.len() > budget::PLOTS {
             left_out += 1;
             continue;
         }
@@ -38,12 +39,41 @@ pub(super) fn plots(page: &Page) -> Markup {
     }
 }
 
-fn figure(plot: &Plot, frame: Option<TimeFrame>, episodes: &[Episode]) -> Markup {
+/// The rules of all pictures, each once: they bear the same ones, and may bear many.
+pub(super) fn styles(page: &Page) -> String {
+    let of_waterfalls = page.waterfalls.iter().map(|waterfall| &waterfall.picture);
+    let mut styles: Vec<&str> = Vec::new();
+    for picture in page.plots.iter().chain(of_waterfalls) {
+        let (_, style, _) = parted(&picture.svg);
+        let size: usize = styles.iter().map(|style| style.len()).sum();
+        if !styles.contains(&style) && size + style.len() <= budget::STYLES {
+            styles.push(style);
+        }
+    }
+    styles.concat()
+}
+
+/// A picture without its rules.
+fn shapes(picture: &Picture) -> Markup {
+    let (before, _, after) = parted(&picture.svg);
+    html! { (PreEscaped(before)) (PreEscaped(after)) }
+}
+
+/// What stands before the first `<style>`, within it, and behind it.
+fn parted(svg: &str) -> (&str, &str, &str) {
+    let parts = svg.split_once("<style>").and_then(|(before, rest)| {
+        let (style, after) = rest.split_once("</style>")?;
+        Some((before, style, after))
+    });
+    parts.unwrap_or((svg, "", ""))
+}
+
+fn figure(plot: &Picture, frame: Option<TimeFrame>, episodes: &[Episode]) -> Markup {
     html! {
         figure {
             div.scroll {
                 div.picture role="group" aria-label=(Words(&plot.title)) {
-                    (PreEscaped(&plot.svg))
+                    (shapes(plot))
                     @if let Some(frame) = frame { (marks(&frame, episodes)) }
                 }
             }
@@ -135,7 +165,7 @@ pub(super) fn waterfalls(page: &Page) -> Markup {
         let markup = html! {
             details.fold.waterfall {
                 summary { (Words(&waterfall.title)) }
-                div.scroll { div.picture role="group" aria-label=(Words(&waterfall.title)) { (PreEscaped(&waterfall.svg)) } }
+                div.scroll { div.picture role="group" aria-label=(Words(&waterfall.title)) { (shapes(&waterfall.picture)) } }
             }
         };
         if out.len() + markup.0.len() > budget::WATERFALLS {

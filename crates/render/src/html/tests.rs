@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::document::{Document, Fact, Note, Tone};
+use crate::plot::{Picture, TimeFrame};
 use crate::table::{Cell, Column, Row, Table};
 
 #[test]
@@ -55,7 +56,11 @@ fn huge(name: &str) -> Page {
         top: 0.1,
         bottom: 0.9,
     };
-    let svg = format!("<svg>{}</svg>", " ".repeat(300_000));
+    let picture = Picture {
+        title: name.to_owned(),
+        svg: format!("<svg>{}</svg>", " ".repeat(300_000)),
+        time: Some(time),
+    };
     Page {
         title: name.to_owned(),
         maker: name.to_owned(),
@@ -91,7 +96,7 @@ fn huge(name: &str) -> Page {
         waterfalls: vec![
             Waterfall {
                 title: name.to_owned(),
-                svg: svg.clone(),
+                picture: picture.clone(),
             };
             50
         ],
@@ -107,14 +112,7 @@ fn huge(name: &str) -> Page {
             ],
             left_out: u64::MAX - 1000,
         },
-        plots: vec![
-            Plot {
-                title: name.to_owned(),
-                svg,
-                time: Some(time),
-            };
-            20
-        ],
+        plots: vec![picture; 20],
         commands: Commands {
             events: name.to_owned(),
             traces: name.to_owned(),

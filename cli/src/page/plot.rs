@@ -1,0 +1,358 @@
+//! From the figures of the analysis to the files of `perf-analyze plot`.
+
+use std::collections::BTreeSet;
+
+use perf_analysis::UnixNs;
+use perf_analysis::plot::{LevelSlots, LogBin, PlotData, PlotSeries, SeriesSlot, Slots};
+use perf_analysis::report::Outcome;
+use perf_render::plot::{
+    self, Bin, Course, LatencySlot, Level, Levels, Lost, OverTime, Picture, Ranked, Rate, Series,
+    Theme, Throughput, TimeSpan, Unit,
+};
+
+use crate::cmd::plot::Kind;
+use crate::time::Zone;
+
+/// A picture and the name of its file.
+pub(crate) struct Drawn {
+    pub(crate) file: String,
+    pub(crate) picture: Picture,
+}
+
+/// The names of files that were given so far, whatever their case: some file systems do not tell it.
+#[derive(Default)]
+struct Files(BTreeSet<String>);
+
+impl Files {
+    /// `stem-of.svg`, with a number behind it if that is taken.
+    fn name(&mut self, stem: &str, of: &str) -> String {
+        let of = in_file_name(of);
+        let stem = if of.is_empty() {
+            stem.to_owned()
+        } else {
+            format!("{stem}-{of}")
+        };
+        let numbered = (2..).map(|number| format!("{stem}-{number}"));
+        let free = std::iter::once(stem.clone())
+            .chain(numbered)
+            .find(|name| self.0.insert(name.to_lowercase()));
+        format!("{}.svg", free.unwrap_or(stem))
+    }
+}
+
+/// `name` with everything but letters, digits, `_`, `.` and `-` of ASCII as `_`, and not too long.
+fn in_file_name(name: &str) -> String {
+    const LONGEST: usize = 80;
+    let safe = |c: char| match c {
+        c if c.is_ascii_alphanumeric() => c,
+        '_' | '-' | '.' => c,
+        _ => '_',
+    };
+    name.chars().take(LONGEST).map(safe).collect()
+}
+
+/// All plots that are `wanted`, in the order of the documentation.
+pub(crate) fn draw(
+    data: &PlotData,
+    zone: &Zone,
+    theme: Theme,
+    wanted: impl Fn(Kind) -> bool,
+) -> Vec<Drawn> {
+    let figures = Figures::of(data, zone);
+    let mut files = Files::default();
+    let mut drawn = Vec::new();
+    for kind in [
+        Kind::Percentiles,
+        Kind::LatencyOverTime,
+        Kind::Distribution,
+        Kind::Cdf,
+        Kind::Throughput,
+        Kind::GaugesAndCounters,
+    ] {
+        if wanted(kind) {
+            let mut add = |stem: &str, of: &str, picture| {
+                let file = files.name(stem, of);
+                drawn.push(Drawn { file, picture });
+            };
+            figures.draw(kind, theme, &mut add);
+        }
+    }
+    drawn
+}
+
+/// What is drawn, in the shapes that plots take.
+struct Figures {
+    /// By unit, durations first.
+    by_unit: Vec<Vec<Series>>,
+    over_time: Vec<OverTime>,
+    throughput: Throughput,
+    levels: Levels,
+}
+
+impl Figures {
+    fn of(data: &PlotData, zone: &Zone) -> Figures {
+        let none = Slots {
+            every_ns: 1,
+            start_unix_ns: Vec::new(),
+            covered_ns: Vec::new(),
+            series: Vec::new(),
+            levels: Vec::new(),
+            rates: Vec::new(),
+        };
+        let slots = data.slots.as_ref().unwrap_or(&none);
+        let span = span(slots, zone);
+        let bounds: Vec<(i64, i64)> = (slots.start_unix_ns.iter())
+            .map(|start| (start.0, end(*start, slots)))
+            .collect();
+        let lost: Vec<Lost> = (data.lost.iter())
+            .map(|lost| Lost {
+                from_unix_ns: lost.from_unix_ns.0,
+                to_unix_ns: lost.to_unix_ns.0,
+                count: lost.count,
+            })
+            .collect();
+        let by_unit = data.series.chunk_by(|a, b| a.unit == b.unit);
+        let by_unit = by_unit.map(|same| same.iter().map(series).collect());
+        Figures {
+            by_unit: by_unit.collect(),
+            over_time: over_time(data, slots, &span, &lost),
+            throughput: throughput(slots, &span, &bounds, lost),
+            levels: levels(data, slots, span, bounds),
+        }
+    }
+
+    fn draw(&self, kind: Kind, theme: Theme, add: &mut impl FnMut(&str, &str, Picture)) {
+        let lines = |stem: &str,
+                     plot: fn(&[Series], Theme) -> Picture,
+                     add: &mut dyn FnMut(&str, &str, Picture)| {
+            for series in &self.by_unit {
+                let unit = match series.first().map(|series| &series.unit) {
+                    Some(Unit::Named(unit)) => unit,
+                    _ => "",
+                };
+                add(stem, unit, plot(series, theme));
+            }
+            if self.by_unit.is_empty() {
+                add(stem, "", plot(&[], theme));
+            }
+        };
+        match kind {
+            Kind::Percentiles => lines("percentiles", plot::percentiles, add),
+            Kind::Cdf => lines("cdf", plot::cumulative, add),
+            Kind::LatencyOverTime if self.over_time.is_empty() => {
+                let none = OverTime {
+                    name: "Latency".to_owned(),
+                    unit: Unit::Ns,
+                    count: 0,
+                    span: self.levels.span.clone(),
+                    slots: Vec::new(),
+                    lost: self.throughput.lost.clone(),
+                    limit: None,
+                };
+                let picture = plot::latency_over_time(&none, theme);
+                add("latency-over-time", "", picture);
+            }
+            Kind::LatencyOverTime => {
+                for of in &self.over_time {
+                    add(
+                        "latency-over-time",
+                        &of.name,
+                        plot::latency_over_time(of, theme),
+                    );
+                }
+            }
+            Kind::Distribution if self.by_unit.is_empty() => {
+                add("distribution", "", plot::distribution(&nothing(), theme));
+            }
+            Kind::Distribution => {
+                for of in self.by_unit.iter().flatten() {
+                    add("distribution", &of.name, plot::distribution(of, theme));
+                }
+            }
+            Kind::Throughput => add("throughput", "", plot::throughput(&self.throughput, theme)),
+            Kind::GaugesAndCounters => {
+                add("gauges-and-counters", "", plot::levels(&self.levels, theme));
+            }
+        }
+    }
+}
+
+/// What stands for the events of a capture that has none.
+fn nothing() -> Series {
+    Series {
+        name: "Distribution".to_owned(),
+        unit: Unit::Ns,
+        count: 0,
+        curve: Vec::new(),
+        bins: Vec::new(),
+        zeros: 0,
+        limit: None,
+    }
+}
+
+fn end(start: UnixNs, slots: &Slots) -> i64 {
+    start.0.saturating_add_unsigned(slots.every_ns)
+}
+
+fn span(slots: &Slots, zone: &Zone) -> TimeSpan {
+    let first = slots.start_unix_ns.first().copied().unwrap_or(UnixNs(0));
+    let last = slots.start_unix_ns.last().copied().unwrap_or(UnixNs(0));
+    TimeSpan {
+        from_unix_ns: first.0,
+        to_unix_ns: end(last, slots),
+        offset_ns: zone.offset_ns(first),
+        clock: zone.day(first),
+    }
+}
+
+/// The event, and how it ended unless well.
+fn name(series: &PlotSeries) -> String {
+    let outcome = match series.outcome {
+        None | Some(Outcome::Ok) => return series.event.clone(),
+        Some(Outcome::Error) => "error",
+        Some(Outcome::Cancelled) => "cancelled",
+        Some(Outcome::Panicked) => "panicked",
+    };
+    format!("{} {outcome}", series.event)
+}
+
+fn bins(bins: &[LogBin]) -> Vec<Bin> {
+    let bin = |bin: &LogBin| Bin {
+        low: bin.low,
+        high: bin.high,
+        count: bin.count,
+    };
+    bins.iter().map(bin).collect()
+}
+
+fn series(of: &PlotSeries) -> Series {
+    let ranked = of.curve.iter().map(|at| Ranked {
+        rank: at.rank,
+        value: at.value,
+    });
+    Series {
+        name: name(of),
+        unit: Unit::of(&of.unit),
+        count: of.count,
+        curve: ranked.collect(),
+        bins: bins(&of.bins),
+        zeros: of.zeros,
+        limit: None,
+    }
+}
+
+fn over_time(data: &PlotData, slots: &Slots, span: &TimeSpan, lost: &[Lost]) -> Vec<OverTime> {
+    let slot = |slot: &SeriesSlot| {
+        let start = slots.start_unix_ns.get(slot.slot as usize)?;
+        Some(LatencySlot {
+            from_unix_ns: start.0,
+            to_unix_ns: end(*start, slots),
+            count: slot.count,
+            p50: slot.p50,
+            p99: slot.p99,
+            p999: slot.p999,
+            max: slot.max,
+            bins: bins(&slot.bins),
+            zeros: slot.zeros,
+            violations: 0,
+        })
+    };
+    let one = |(of, own): (&PlotSeries, &Vec<SeriesSlot>)| OverTime {
+        name: name(of),
+        unit: Unit::of(&of.unit),
+        count: of.count,
+        span: span.clone(),
+        slots: own.iter().filter_map(slot).collect(),
+        lost: lost.to_vec(),
+        limit: None,
+    };
+    data.series.iter().zip(&slots.series).map(one).collect()
+}
+
+fn throughput(
+    slots: &Slots,
+    span: &TimeSpan,
+    bounds: &[(i64, i64)],
+    lost: Vec<Lost>,
+) -> Throughput {
+    let per_second = |(count, covered): (&u64, &u64)| {
+        (*covered > 0).then(|| *count as f64 / (*covered as f64 / 1e9))
+    };
+    let rates = slots.rates.iter().map(|rate| Rate {
+        name: match &rate.event {
+            Some(event) => event.clone(),
+            None => format!("{} other events", rate.events),
+        },
+        per_second: rate
+            .counts
+            .iter()
+            .zip(&slots.covered_ns)
+            .map(per_second)
+            .collect(),
+    });
+    let counts = slots.rates.iter().flat_map(|rate| &rate.counts);
+    Throughput {
+        span: span.clone(),
+        slots: bounds.to_vec(),
+        rates: rates.collect(),
+        lost,
+        records: counts.fold(0, |sum, count| sum.saturating_add(*count)),
+    }
+}
+
+fn levels(data: &PlotData, slots: &Slots, span: TimeSpan, bounds: Vec<(i64, i64)>) -> Levels {
+    let course = |slots: &LevelSlots| match slots {
+        LevelSlots::Gauge(slots) => Course::Gauge(
+            (slots.iter())
+                .map(|slot| slot.map(|slot| (slot.min as f64, slot.mean, slot.max as f64)))
+                .collect(),
+        ),
+        LevelSlots::Counter(slots) => Course::Counter(
+            slots
+                .iter()
+                .map(|slot| slot.map(|slot| slot.per_s))
+                .collect(),
+        ),
+    };
+    let levels = data
+        .levels
+        .iter()
+        .zip(&slots.levels)
+        .map(|(level, own)| Level {
+            name: level.event.clone(),
+            unit: Unit::of(&level.unit),
+            course: course(own),
+        });
+    Levels {
+        span,
+        slots: bounds,
+        levels: levels.collect(),
+        left_out: data.levels_left_out as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_are_safe_and_never_the_same() {
+        let mut files = Files::default();
+        let name = |files: &mut Files, of: &str| files.name("cdf", of);
+        assert_eq!(name(&mut files, ""), "cdf.svg");
+        assert_eq!(
+            name(&mut files, "ORDER.SUBMIT error"),
+            "cdf-ORDER.SUBMIT_error.svg"
+        );
+        assert_eq!(
+            name(&mut files, "order.submit\terror"),
+            "cdf-order.submit_error-2.svg"
+        );
+        assert_eq!(
+            name(&mut files, "../../etc/passwd"),
+            "cdf-.._.._etc_passwd.svg"
+        );
+        assert_eq!(name(&mut files, "é\0/"), "cdf-___.svg");
+        assert!(name(&mut files, &"x".repeat(10_000)).len() < 100);
+    }
+}
