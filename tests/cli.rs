@@ -3,6 +3,7 @@
 pub(crate) mod captures;
 mod damage;
 mod gates;
+mod html;
 mod info;
 mod output;
 mod plot;

@@ -2,11 +2,22 @@
 
 use std::ffi::OsString;
 
-/// Options that say where the answer goes and in which form, each with a value: another run has its own.
-const OF_THE_OUTPUT: [&str; 4] = ["--html", "--output", "-o", "--format"];
+use clap::{Arg, Command, CommandFactory};
 
-/// The arguments of a run behind the subcommand, without those of its output, quoted for a shell.
-pub(crate) struct Arguments(String);
+use crate::args::Cli;
+
+/// The heading of options that say where the answer goes and in which form: another run has its own.
+const OUTPUT: &str = "Output";
+/// The heading of options that every analysis of captures has.
+const SELECTION: &str = "Selection";
+
+/// The arguments of a run of `report`, quoted for a shell.
+pub(crate) struct Arguments {
+    /// All but those of the output.
+    report: String,
+    /// The captures, and what of them is looked at.
+    selection: String,
+}
 
 /// The arguments of this run.
 pub(crate) fn of_this_run() -> Arguments {
@@ -15,34 +26,82 @@ pub(crate) fn of_this_run() -> Arguments {
 
 impl Arguments {
     fn of(arguments: impl Iterator<Item = OsString>) -> Arguments {
-        let mut kept: Vec<String> = Vec::new();
-        let mut arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
-        while let Some(argument) = arguments.next() {
-            if OF_THE_OUTPUT.contains(&argument.as_str()) {
-                arguments.next();
-            } else if argument == "--" {
-                kept.extend(
-                    std::iter::once("--".to_owned())
-                        .chain(arguments.by_ref().map(|each| quoted(&each))),
-                );
-            } else if !of_the_output(&argument) {
-                kept.push(quoted(&argument));
-            }
+        let mut program = Cli::command();
+        program.build();
+        let report = program.find_subcommand("report");
+        let report = report.expect("the program has this subcommand");
+        let given: Vec<String> = arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect();
+        let kept = |keep: &dyn Fn(&Arg) -> bool| kept(report, &given, keep).join(" ");
+        Arguments {
+            report: kept(&|option| option.get_help_heading() != Some(OUTPUT)),
+            selection: kept(&|option| option.get_help_heading() == Some(SELECTION)),
         }
-        Arguments(kept.join(" "))
     }
 
-    /// `perf-analyze SUBCOMMAND` with these arguments.
-    pub(crate) fn with(&self, subcommand: &str) -> String {
-        format!("perf-analyze {subcommand} {}", self.0)
+    /// `perf-analyze report` with these arguments.
+    pub(crate) fn report(&self) -> String {
+        format!("perf-analyze report {}", self.report)
+    }
+
+    /// Another subcommand, on the same captures and the same part of them.
+    pub(crate) fn other(&self, subcommand: &str) -> String {
+        format!("perf-analyze {subcommand} {}", self.selection)
     }
 }
 
-/// Whether `argument` is an option of the output with its value attached: `--html=FILE`, `-oFILE`.
-fn of_the_output(argument: &str) -> bool {
-    let name = argument.split_once('=').map(|(name, _)| name);
-    name.is_some_and(|name| OF_THE_OUTPUT.contains(&name))
-        || (argument.starts_with("-o") && !argument.starts_with("--"))
+/// The captures among `given`, and the options of `command` that are to be kept with their values.
+fn kept(command: &Command, given: &[String], keep: &dyn Fn(&Arg) -> bool) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut given = given.iter();
+    while let Some(argument) = given.next() {
+        if argument == "--" {
+            kept.push(argument.clone());
+            kept.extend(given.by_ref().map(|each| quoted(each)));
+        } else if let Some((option, attached)) = option(command, argument) {
+            let value = match option.get_action().takes_values() && !attached {
+                true => given.next(),
+                false => None,
+            };
+            if keep(option) {
+                kept.push(quoted(argument));
+                kept.extend(value.map(|value| quoted(value)));
+            }
+        } else {
+            kept.push(quoted(argument));
+        }
+    }
+    kept
+}
+
+/// The option that `argument` names, and whether its value is attached: `--every=1m`, `-oFILE`.
+fn option<'a>(command: &'a Command, argument: &str) -> Option<(&'a Arg, bool)> {
+    let mut options = command.get_arguments();
+    if let Some(long) = argument.strip_prefix("--") {
+        let name = long.split_once('=').map_or(long, |(name, _)| name);
+        let option = options.find(|option| option.get_long() == Some(name));
+        return option.map(|option| (option, name.len() < long.len()));
+    }
+    let short = argument
+        .strip_prefix('-')
+        .filter(|short| !short.is_empty())?;
+    // Flags may stand together before the one that takes a value.
+    let mut named = short.char_indices().filter_map(|(at, letter)| {
+        let option = command
+            .get_arguments()
+            .find(|option| option.get_short() == Some(letter));
+        option.map(|option| (option, at + letter.len_utf8() < short.len()))
+    });
+    let first = named.next()?;
+    match first.0.get_action().takes_values() {
+        true => Some(first),
+        false => Some(
+            named
+                .find(|(option, _)| option.get_action().takes_values())
+                .unwrap_or(first),
+        ),
+    }
 }
 
 /// `argument` as a shell takes it for one word.
@@ -58,8 +117,8 @@ fn quoted(argument: &str) -> String {
 mod tests {
     use super::Arguments;
 
-    fn arguments(of: &[&str]) -> String {
-        Arguments::of(of.iter().map(|each| each.into())).with("report")
+    fn arguments(of: &[&str]) -> Arguments {
+        Arguments::of(of.iter().map(|each| each.into()))
     }
 
     #[test]
@@ -72,13 +131,22 @@ mod tests {
             "-o",
             "x",
             "-ox",
+            "-q",
             "--format=json",
             "--output=y",
+            "--wide",
+            "--since",
+            "-30s",
             "b.bin",
         ];
+        let arguments = arguments(&run);
         assert_eq!(
-            arguments(&run),
-            "perf-analyze report a.bin --every=1m b.bin"
+            arguments.report(),
+            "perf-analyze report a.bin --every=1m -q --since -30s b.bin"
+        );
+        assert_eq!(
+            arguments.other("traces"),
+            "perf-analyze traces a.bin --since -30s b.bin"
         );
     }
 
@@ -94,8 +162,8 @@ mod tests {
             "",
         ];
         assert_eq!(
-            arguments(&run),
-            r"perf-analyze report 'my capture.bin' --event 'ORDER_*' 'it'\''s' -- --html ''"
+            arguments(&run).other("plot"),
+            r"perf-analyze plot 'my capture.bin' --event 'ORDER_*' 'it'\''s' -- --html ''"
         );
     }
 }

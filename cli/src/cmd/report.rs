@@ -1,10 +1,11 @@
 //! `perf-analyze report`: how long things took, behind how far the capture is to be trusted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use perf_analysis::report;
 use perf_analysis::report::Report;
+use perf_analysis::{CaptureSet, ReportOptions, TraceOptions, plot_data, report, traces};
+use perf_render::html::MAX_WATERFALLS;
 use perf_render::{Document, Table};
 use serde::Serialize;
 
@@ -94,11 +95,51 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         unmatched: &unmatched,
     };
     if let Some(path) = &args.html {
-        let page = page::html::page(&answer.page(), &command::of_this_run());
-        write_whole(path, perf_render::html::html(&page).as_bytes())?;
+        write_page(&answer, &set, &options, path)?;
     }
     give(&answer, &args.output)?;
     Ok(gate::judge(&args.fail_on, &report))
+}
+
+/// Writes the report as a page, with what traces and plots add to it.
+fn write_page(
+    answer: &ReportAnswer<'_>,
+    set: &CaptureSet,
+    options: &ReportOptions,
+    path: &Path,
+) -> Result<()> {
+    let progress = Progress::start("putting the page together", answer.args.input.quiet);
+    let traces = traces(
+        set,
+        &TraceOptions {
+            events: options.events.clone(),
+            since: options.since,
+            until: options.until,
+            skip_ns: options.skip_ns,
+            percentiles: options.percentiles.clone(),
+            slowest: MAX_WATERFALLS,
+            strict: options.strict,
+            threads: options.threads,
+            ..TraceOptions::default()
+        },
+    )?;
+    let plots = plot_data(
+        set,
+        &ReportOptions {
+            by: None,
+            every_ns: None,
+            ..options.clone()
+        },
+    )?;
+    let page = page::html::page(&page::html::Source {
+        report: answer.page(),
+        traces: &traces,
+        plots: &plots,
+        arguments: &command::of_this_run(),
+    });
+    let written = perf_render::html::html(&page);
+    drop(progress);
+    write_whole(path, written.as_bytes())
 }
 
 struct ReportAnswer<'a> {

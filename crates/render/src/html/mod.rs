@@ -95,7 +95,7 @@ pub fn html(page: &Page) -> String {
                 main #top {
                     h1 { (Words(&page.title)) }
                     p.maker { (Words(&page.maker)) }
-                    div.top.two[!page.rules.is_empty() || page.slowest.is_some()] {
+                    div class=(if page.rules.is_empty() && page.slowest.is_none() { "top" } else { "top two" }) {
                         (summary::summary(page))
                         section #integrity.card {
                             h2 { "How far to trust it" }
@@ -106,7 +106,7 @@ pub fn html(page: &Page) -> String {
                         section #notes aria-label="Warnings" { (blocks::notes(&page.notes, budget::NOTES)) }
                     }
                     @for part in &parts {
-                        section #(part.id).filtered[part.filtered] { h2 { (part.title) } (part.body) }
+                        section id=(part.id) class=[part.filtered.then_some("filtered")] { h2 { (part.title) } (part.body) }
                     }
                 }
                 footer { p { (Words(&page.maker)) } }

@@ -38,12 +38,12 @@ pub(super) fn framed(columns: &[Column], numeric: &[bool], rows: &str, shown: us
     let title = columns.first().map_or("", |column| &column.title);
     html! {
         // Wide tables scroll, and the keyboard must be able to.
-        div.scroll.tall[shown > TALL] tabindex="0" role="region" aria-label=(bounded(title)) {
+        div class=(if shown > TALL { "scroll tall" } else { "scroll" }) tabindex="0" role="region" aria-label=(bounded(title)) {
             table {
                 thead {
                     tr {
                         @for (column, numeric) in columns.iter().zip(numeric) {
-                            th.n[*numeric] scope="col" aria-sort="none" { (bounded(&column.title)) }
+                            th class=[numeric.then_some("n")] scope="col" aria-sort="none" { (bounded(&column.title)) }
                         }
                     }
                 }
@@ -72,10 +72,16 @@ pub(super) fn cell(cell: &Cell, title: bool, numeric: bool) -> Markup {
         _ if cell.is_numeric() => Some(cell.raw()),
         _ => None,
     };
+    let class = match (numeric, *cell == Cell::Absent) {
+        (true, true) => Some("n dim"),
+        (true, false) => Some("n"),
+        (false, true) => Some("dim"),
+        (false, false) => None,
+    };
     if title {
-        html! { th.n[numeric] scope="row" data-v=[value] { (content(cell)) } }
+        html! { th class=[class] scope="row" data-v=[value] { (content(cell)) } }
     } else {
-        html! { td.n[numeric].dim[*cell == Cell::Absent] data-v=[value] { (content(cell)) } }
+        html! { td class=[class] data-v=[value] { (content(cell)) } }
     }
 }
 
