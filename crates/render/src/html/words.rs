@@ -17,8 +17,8 @@ impl Render for Words<'_> {
         if words.len() <= MAX_TEXT_BYTES {
             return visible(words).as_ref().render_to(buffer);
         }
-        let end = words.floor_char_boundary(MAX_TEXT_BYTES);
-        visible(&words[..end]).as_ref().render_to(buffer);
+        let end = (0..=MAX_TEXT_BYTES).rfind(|at| words.is_char_boundary(*at));
+        visible(&words[..end.unwrap_or(0)]).as_ref().render_to(buffer);
         buffer.push('…');
     }
 }
