@@ -1,8 +1,9 @@
 //! The command line as its users meet it: the real binary on capture files made here.
 
-mod captures;
+pub(crate) mod captures;
 mod damage;
 mod gates;
+mod html;
 mod info;
 mod output;
 mod plot;

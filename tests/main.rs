@@ -1,5 +1,6 @@
 //! Tests of the product as a whole, through its real binary.
 
+mod browser;
 mod cli;
 mod crash_recovery;
 mod format_compat;

@@ -8,6 +8,7 @@ use clap::Parser;
 mod args;
 mod cmd;
 mod colour;
+mod command;
 mod diagnostics;
 mod file;
 mod gate;

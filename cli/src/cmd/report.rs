@@ -1,12 +1,17 @@
 //! `perf-analyze report`: how long things took, behind how far the capture is to be trusted.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
-use perf_analysis::report;
 use perf_analysis::report::Report;
+use perf_analysis::{CaptureSet, ReportOptions, TraceOptions, plot_data, report, traces};
+use perf_render::html::MAX_WATERFALLS;
 use perf_render::{Document, Table};
 use serde::Serialize;
 
 use crate::args::{Figures, Input, OutputArgs, Selection, Workers, report_options};
+use crate::command;
+use crate::file::write_whole;
 use crate::gate::{self, FailOn, Unmatched};
 use crate::output::{Answer, give};
 use crate::page;
@@ -24,6 +29,8 @@ Examples:
       the last five minutes, also minute by minute
   perf-analyze report old.bin new.bin --by capture --format markdown -o report.md
       two captures apart, as a Markdown file
+  perf-analyze report capture.bin --every 1m --html report.html
+      all of it as a page for a browser, beside the usual answer
   perf-analyze report capture.bin --fail-on loss --format json | jq '.events[].percentiles'
       for programs; exit code 1 if a record was lost";
 
@@ -49,6 +56,10 @@ pub(crate) struct Args {
     figures: Figures,
     #[command(flatten)]
     output: OutputArgs,
+
+    /// Also write the report as one HTML page, for any browser, that needs no network and no other file
+    #[arg(long, value_name = "FILE", value_parser = parse_html, help_heading = "Output")]
+    html: Option<PathBuf>,
 
     /// Exit with code 1 if this is found, 3 if an --event matches nothing, 4 if it cannot be told
     #[arg(
@@ -83,8 +94,52 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         report: &report,
         unmatched: &unmatched,
     };
+    if let Some(path) = &args.html {
+        write_page(&answer, &set, &options, path)?;
+    }
     give(&answer, &args.output)?;
     Ok(gate::judge(&args.fail_on, &report.warnings))
+}
+
+/// Writes the report as a page, with what traces and plots add to it.
+fn write_page(
+    answer: &ReportAnswer<'_>,
+    set: &CaptureSet,
+    options: &ReportOptions,
+    path: &Path,
+) -> Result<()> {
+    let progress = Progress::start("putting the page together", answer.args.input.quiet);
+    let traces = traces(
+        set,
+        &TraceOptions {
+            events: options.events.clone(),
+            since: options.since,
+            until: options.until,
+            skip_ns: options.skip_ns,
+            percentiles: options.percentiles.clone(),
+            slowest: MAX_WATERFALLS,
+            strict: options.strict,
+            threads: options.threads,
+            ..TraceOptions::default()
+        },
+    )?;
+    let plots = plot_data(
+        set,
+        &ReportOptions {
+            by: None,
+            every_ns: None,
+            ..options.clone()
+        },
+    )?;
+    let page = page::html::page(&page::html::Source {
+        report: answer.page(),
+        traces: &traces,
+        plots: &plots,
+        arguments: &command::of_this_run(),
+    });
+    let written = perf_render::html::html(&page);
+    drop(progress);
+    write_whole(path, written.as_bytes())
 }
 
 struct ReportAnswer<'a> {
@@ -93,19 +148,32 @@ struct ReportAnswer<'a> {
     unmatched: &'a Unmatched,
 }
 
+impl ReportAnswer<'_> {
+    fn page(&self) -> page::report::Page<'_> {
+        page::report::Page {
+            report: self.report,
+            zone: &self.args.selection.tz,
+            narrowed: self.args.selection.is_narrowed(),
+            unmatched: self.unmatched,
+        }
+    }
+}
+
+/// A page is a file: standard output has the usual answer.
+fn parse_html(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" | "-" => Err("expected the name of a file".to_owned()),
+        path => Ok(PathBuf::from(path)),
+    }
+}
+
 impl Answer for ReportAnswer<'_> {
     fn value(&self) -> &impl Serialize {
         self.report
     }
 
     fn document(&self) -> Document {
-        let page = page::report::Page {
-            report: self.report,
-            zone: &self.args.selection.tz,
-            narrowed: self.args.selection.is_narrowed(),
-            unmatched: self.unmatched,
-        };
-        page.document()
+        self.page().document()
     }
 
     fn sheet(&self) -> Table {

@@ -2,7 +2,7 @@
 
 use perf_analysis::report::{Estimator, EventStats, Report};
 use perf_render::number::{count, nanos_inline};
-use perf_render::{Document, Fact, Tone};
+use perf_render::{Document, Fact, Table, Tone};
 
 use crate::gate::Unmatched;
 use crate::page::{capture, counted, events, push_warnings, slots};
@@ -20,18 +20,10 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     pub(crate) fn document(&self) -> Document {
         let mut document = Document::new();
-        match &self.report.captures[..] {
-            [only] => {
-                document.heading(&only.path);
-                let mut facts = capture::facts(only, self.zone);
-                facts.extend(self.figures());
-                document.facts(facts);
-            }
-            several => {
-                document.table(capture::table(several, self.zone));
-                document.facts(self.figures());
-            }
+        if let [only] = &self.report.captures[..] {
+            document.heading(&only.path);
         }
+        self.push_integrity(&mut document);
         self.push_events(&mut document);
         let several = self.report.captures.len() > 1;
         push_warnings(
@@ -41,6 +33,21 @@ impl Page<'_> {
             self.unmatched,
         );
         document
+    }
+
+    /// How far the captures are to be trusted.
+    pub(super) fn push_integrity(&self, document: &mut Document) {
+        match &self.report.captures[..] {
+            [only] => {
+                let mut facts = capture::facts(only, self.zone);
+                facts.extend(self.figures());
+                document.facts(facts);
+            }
+            several => {
+                document.table(capture::table(several, self.zone));
+                document.facts(self.figures());
+            }
+        }
     }
 
     /// Which records the figures are of, and how exact they are.
@@ -76,6 +83,30 @@ impl Page<'_> {
 
     /// The tables, group by group.
     fn push_events(&self, document: &mut Document) {
+        self.push_groups(document, |group| {
+            let mut tables = events::tables(group);
+            tables.extend(self.slot_tables(group));
+            tables
+        });
+        if self.report.events.is_empty() {
+            document.paragraph("Nothing was recorded in what was selected.");
+        }
+    }
+
+    /// The tables of one group over time, with `--every`.
+    pub(super) fn slot_tables(&self, group: &[&EventStats]) -> Vec<Table> {
+        let time_slots = self.report.slots.as_ref();
+        time_slots.map_or_else(Vec::new, |time_slots| {
+            slots::tables(group, time_slots, self.zone)
+        })
+    }
+
+    /// What `tables` makes of each group, below the group's name if there are groups.
+    pub(super) fn push_groups(
+        &self,
+        document: &mut Document,
+        tables: impl Fn(&[&EventStats]) -> Vec<Table>,
+    ) {
         let rows: Vec<&EventStats> = self.report.events.iter().collect();
         for group in rows.chunk_by(|a, b| a.group == b.group) {
             if let Some(name) = group.first().and_then(|row| row.group.as_ref()) {
@@ -85,17 +116,9 @@ impl Page<'_> {
                     name
                 });
             }
-            for table in events::tables(group) {
+            for table in tables(group) {
                 document.table(table);
             }
-            if let Some(time_slots) = &self.report.slots {
-                for table in slots::tables(group, time_slots, self.zone) {
-                    document.table(table);
-                }
-            }
-        }
-        if rows.is_empty() {
-            document.paragraph("Nothing was recorded in what was selected.");
         }
     }
 }

@@ -51,6 +51,15 @@ impl Page<'_> {
         if let [only] = self.traces.captures.as_slice() {
             document.heading(&only.path);
         }
+        self.push_flows(document);
+        document.table(self.slowest());
+        if self.traces.traces == 0 {
+            document.paragraph("No trace was found in what was selected. Spans belong to a trace when they are recorded within trace::enter or in_trace.");
+        }
+    }
+
+    /// The flows, and where the time of the slowest went.
+    pub(super) fn push_flows(&self, document: &mut Document) {
         document.facts(self.facts());
         document.table(self.flows());
         let mut slow: Vec<&Flow> = self
@@ -63,10 +72,6 @@ impl Page<'_> {
         slow.sort_by_key(|flow| std::cmp::Reverse(flow::total_ns(flow)));
         for flow in slow.into_iter().take(MAX_EXPLAINED) {
             flow::push(document, flow);
-        }
-        document.table(self.slowest());
-        if self.traces.traces == 0 {
-            document.paragraph("No trace was found in what was selected. Spans belong to a trace when they are recorded within trace::enter or in_trace.");
         }
     }
 
@@ -241,7 +246,7 @@ fn longest_owner(trace: &KeptTrace) -> String {
     })
 }
 
-fn annotations(trace: &KeptTrace) -> String {
+pub(super) fn annotations(trace: &KeptTrace) -> String {
     let shown = trace.annotations.iter().take(4).map(|(key, value)| {
         let value = scalar(value);
         format!("{}={}", bounded(key), bounded(&value))
@@ -249,7 +254,7 @@ fn annotations(trace: &KeptTrace) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-fn scalar(value: &Scalar) -> String {
+pub(super) fn scalar(value: &Scalar) -> String {
     match value {
         Scalar::Text(text) => text.clone(),
         Scalar::Int(value) => value.to_string(),

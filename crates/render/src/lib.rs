@@ -1,4 +1,4 @@
-//! One [`Document`] model, rendered as text, Markdown and CSV; and [`plot`]s as SVG.
+//! One [`Document`] model, rendered as text, Markdown and CSV; [`plot`]s as SVG; and all of it as one [`html`] page.
 //!
 //! A report is built once, out of headings, facts, tables of typed cells and notes. Each output form is one
 //! function over that model, so that reports and forms stay independent of each other.
@@ -10,6 +10,7 @@
 mod csv;
 mod document;
 pub mod escape;
+pub mod html;
 pub mod json;
 mod markdown;
 pub mod number;

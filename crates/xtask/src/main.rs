@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod chromium;
 mod shell;
 mod test;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{chromium, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -44,6 +44,7 @@ impl Tally {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    chromium::ensure();
     let mut tally = Tally::default();
     let mut broken = Vec::new();
     for (name, mut command) in steps(args) {

@@ -7,6 +7,7 @@ use plotters::element::{Circle, PathElement, Polygon, Rectangle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
 
+use super::data::TimeSpan;
 use super::metrics::fitted;
 use super::theme::{Ink, Theme, style_sheet};
 use crate::escape::{bounded, visible};
@@ -63,12 +64,31 @@ pub(crate) enum Anchor {
 }
 
 /// A picture, finished.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
     /// What is seen, in one line that is safe to show.
     pub title: String,
     /// A whole SVG file that needs nothing else, and may stand in a page as it is.
     pub svg: String,
+    /// Where time runs in it, if it does from left to right.
+    pub time: Option<TimeFrame>,
+}
+
+/// The rectangle of a picture in which time runs from left to right. Its edges are shares of the picture's size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimeFrame {
+    /// The time at the left edge, in ns since 1970 UTC.
+    pub from_unix_ns: i64,
+    /// The time at the right edge.
+    pub to_unix_ns: i64,
+    /// The left edge.
+    pub left: f64,
+    /// The right edge.
+    pub right: f64,
+    /// The upper edge.
+    pub top: f64,
+    /// The lower edge.
+    pub bottom: f64,
 }
 
 /// What stands above a plot.
@@ -93,6 +113,8 @@ pub(crate) fn picture(
         theme,
         hovers: Vec::new(),
         hatches: MAX_HATCHES,
+        size: (width, height),
+        time: None,
     };
     let all = Rect {
         left: 0.0,
@@ -109,12 +131,14 @@ pub(crate) fn picture(
     canvas.text((EDGE, 46.0), &subtitle, LABEL, Ink::Muted, Anchor::Left);
     body(&mut canvas);
     let hovers = std::mem::take(&mut canvas.hovers);
+    let time = canvas.time;
     // Writing into a string cannot fail.
     let _ = canvas.area.present();
     drop(canvas);
     Picture {
         svg: finish(&svg, (width, height), theme, &head.title, &hovers),
         title: visible(&head.title).into_owned(),
+        time,
     }
 }
 
@@ -171,6 +195,8 @@ pub(crate) struct Canvas<'a> {
     theme: Theme,
     hovers: Vec<(Rect, String)>,
     hatches: usize,
+    size: (f64, f64),
+    time: Option<TimeFrame>,
 }
 
 // Drawing into a string cannot fail, so results of `draw` are let go.
@@ -293,6 +319,19 @@ impl Canvas<'_> {
         let _ = self
             .area
             .draw_text(&visible(text), &style, (units(x), units(y)));
+    }
+
+    /// Notes that `span` runs along `plot`, for whoever marks more in the picture.
+    pub(crate) fn time_along(&mut self, plot: Rect, span: &TimeSpan) {
+        let (width, height) = self.size;
+        self.time = Some(TimeFrame {
+            from_unix_ns: span.from_unix_ns,
+            to_unix_ns: span.to_unix_ns,
+            left: plot.left / width,
+            right: plot.right / width,
+            top: plot.top / height,
+            bottom: plot.bottom / height,
+        });
     }
 
     /// What is said when the pointer rests on `rect`; lines are parted by `\n`.

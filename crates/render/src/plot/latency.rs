@@ -72,6 +72,7 @@ fn draw(canvas: &mut Canvas<'_>, of: &OverTime, slots: &[LatencySlot]) {
         return;
     }
     let x = Axis::time(&of.span, plot.width());
+    canvas.time_along(plot, &of.span);
     let values = slots.iter().flat_map(|slot| {
         let bins = slot.bins.iter().flat_map(|bin| [bin.low, bin.high]);
         let zero = (slot.zeros > 0).then_some(0);

@@ -33,7 +33,7 @@ mod throughput;
 mod ticks;
 mod waterfall;
 
-pub use canvas::Picture;
+pub use canvas::{Picture, TimeFrame};
 pub use cumulative::cumulative;
 pub use data::{
     Band, Bin, Breakdown, Course, LatencySlot, Level, Levels, Lost, OverTime, Part, Ranked, Rate,
