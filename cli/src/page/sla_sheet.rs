@@ -50,8 +50,8 @@ pub(crate) fn violations(sla: &Sla, zone: &Zone) -> Table {
                 Budget::Undecided => "undecided",
             }),
             text(if violation.open { "true" } else { "false" }),
-            Cell::or_absent(violation.thread.as_deref(), |thread| text(thread)),
-            Cell::or_absent(violation.trace.as_deref(), |trace| text(trace)),
+            Cell::or_absent(violation.thread.as_deref(), text),
+            Cell::or_absent(violation.trace.as_deref(), text),
             Cell::Text(pairs.join(" ")),
             Cell::name(&violation.capture),
         ])
