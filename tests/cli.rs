@@ -10,4 +10,5 @@ mod recover;
 mod report;
 pub(crate) mod run;
 mod selection;
+mod sla;
 mod terminal;
