@@ -61,3 +61,14 @@ pub(crate) fn violations(sla: &Sla, zone: &Zone) -> Table {
         columns: keys.map(|key| Column::new(key, key)).into(),
     }
 }
+
+/// A share with as many digits as it takes to tell it from all.
+pub(super) fn compliance(share: f64) -> String {
+    let broken = (1.0 - share) * 100.0;
+    if broken <= 0.0 {
+        return "100 %".to_owned();
+    }
+    let decimals = (1.0 - broken.log10().floor()).clamp(1.0, 6.0) as usize;
+    let percent = share * 100.0;
+    format!("{percent:.decimals$} %")
+}
