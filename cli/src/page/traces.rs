@@ -6,7 +6,7 @@ mod waterfall;
 use perf_analysis::traces::{Flow, KeptTrace, Scalar, Times, Traces};
 use perf_analysis::{Percentile, Warning};
 use perf_render::escape::bounded;
-use perf_render::number::{count, nanos_inline, percent};
+use perf_render::number::{count, nanos_inline};
 use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table, Tone};
 
 use crate::gate::Unmatched;
@@ -223,7 +223,7 @@ fn flow_row(
     cells.push(ns(times.map(|times| times.max)));
     cells.push(match traces {
         0 => Cell::Absent,
-        traces => Cell::Text(percent(failed as f64 / traces as f64)),
+        traces => Cell::Share(failed as f64 / traces as f64),
     });
     Row::new(cells)
 }

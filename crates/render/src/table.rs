@@ -65,6 +65,8 @@ pub enum Cell {
     Nanos(f64),
     /// A rate, a second.
     PerSecond(f64),
+    /// A part of a whole, where 1 is all of it: shown in percent.
+    Share(f64),
     /// The outline of a distribution: one count a bar.
     Sparkline(Vec<u64>),
     /// A value that rests on too little to mean much: led by `~`.
@@ -150,6 +152,7 @@ impl Cell {
             Cell::Number(value) => number::number(*value).into(),
             Cell::Nanos(ns) => number::nanos(*ns).into(),
             Cell::PerSecond(rate) => number::per_second(*rate).into(),
+            Cell::Share(share) => number::percent(*share).into(),
             Cell::Sparkline(counts) => sparkline(counts).into(),
             Cell::Doubtful(cell) => format!("~{}", cell.shown()).into(),
         }
@@ -159,7 +162,10 @@ impl Cell {
     pub(crate) fn raw(&self) -> String {
         match self {
             Cell::Absent => String::new(),
-            Cell::Number(value) | Cell::Nanos(value) | Cell::PerSecond(value) => {
+            Cell::Number(value)
+            | Cell::Nanos(value)
+            | Cell::PerSecond(value)
+            | Cell::Share(value) => {
                 if value.is_finite() {
                     format!("{value}")
                 } else {
@@ -184,7 +190,8 @@ impl Cell {
             | Cell::Integer(_)
             | Cell::Number(_)
             | Cell::Nanos(_)
-            | Cell::PerSecond(_) => true,
+            | Cell::PerSecond(_)
+            | Cell::Share(_) => true,
             Cell::Absent | Cell::Text(_) | Cell::Name(_) | Cell::Sparkline(_) => false,
             Cell::Doubtful(cell) => cell.is_numeric(),
         }

@@ -1,7 +1,7 @@
 //! One flow: where its time went, and why its tail is slow.
 
 use perf_analysis::traces::{Annotated, Background, Band, Flow, OwnerKind, Traces};
-use perf_render::number::{nanos_inline, percent};
+use perf_render::number::nanos_inline;
 use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table};
 
 use crate::page::counted;
@@ -100,7 +100,7 @@ fn owners(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
         rows.push(Row::new(vec![
             Cell::name(name),
             Cell::Nanos(owner.own_mean_ns as f64),
-            Cell::Text(percent(owner.own_share)),
+            Cell::Share(owner.own_share),
             ns(owner.inclusive_mean_ns),
             ns(of(typical)),
             ns(of(tail)),
@@ -111,7 +111,7 @@ fn owners(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
     rows.push(Row::new(vec![
         Cell::Text("end to end".to_owned()),
         ns(mean),
-        Cell::Text(percent(1.0)),
+        Cell::Share(1.0),
         Cell::Text(String::new()),
         ns(whole(typical)),
         ns(whole(tail)),
@@ -139,8 +139,8 @@ fn over_represented(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) ->
             };
             Row::new(vec![
                 Cell::name(name),
-                Cell::Text(percent(usual)),
-                Cell::Text(percent(slow)),
+                Cell::Share(usual),
+                Cell::Share(slow),
                 times,
             ])
         })

@@ -18,7 +18,9 @@ impl Render for Words<'_> {
             return visible(words).as_ref().render_to(buffer);
         }
         let end = (0..=MAX_TEXT_BYTES).rfind(|at| words.is_char_boundary(*at));
-        visible(&words[..end.unwrap_or(0)]).as_ref().render_to(buffer);
+        visible(&words[..end.unwrap_or(0)])
+            .as_ref()
+            .render_to(buffer);
         buffer.push('…');
     }
 }
