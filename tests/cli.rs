@@ -12,3 +12,4 @@ mod report;
 pub(crate) mod run;
 mod selection;
 mod terminal;
+mod traces;

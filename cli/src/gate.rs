@@ -2,8 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use perf_analysis::report::Report;
-use perf_analysis::{CaptureSet, WarningKind};
+use perf_analysis::{CaptureSet, Warning, WarningKind};
 
 use crate::verdict::Verdict;
 
@@ -24,12 +23,12 @@ const NEAREST: usize = 3;
 const ALIKE: f64 = 0.5;
 
 impl Unmatched {
-    /// The patterns that `report` found to match nothing.
+    /// The patterns of which `warnings` say that they match nothing.
     ///
     /// # Errors
     /// When the names in the captures cannot be read.
-    pub(crate) fn find(set: &CaptureSet, report: &Report) -> Result<Unmatched> {
-        let patterns: Vec<&String> = (report.warnings.iter())
+    pub(crate) fn find(set: &CaptureSet, warnings: &[Warning]) -> Result<Unmatched> {
+        let patterns: Vec<&String> = (warnings.iter())
             .filter_map(|warning| match &warning.kind {
                 WarningKind::NoEventMatches { pattern } => Some(pattern),
                 _ => None,
@@ -85,18 +84,27 @@ fn nearest(pattern: &str, names: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// Refuses to judge by events that do not exist.
+///
+/// # Errors
+/// In this case: a gate that passes because it looked at nothing is worse than none.
+pub(crate) fn check_matched(unmatched: &Unmatched) -> Result<()> {
+    let Some((pattern, _)) = unmatched.0.first() else {
+        return Ok(());
+    };
+    let advice = unmatched
+        .advice(pattern)
+        .unwrap_or_else(|| "see `perf-analyze info` for its events".to_owned());
+    bail!("no event matches `{pattern}`, so nothing can be said about it; {advice}");
+}
+
 /// Refuses to judge by events that do not exist, or by captures that could not be read.
 ///
 /// # Errors
-/// In these cases: a gate that passes because it looked at nothing is worse than none.
-pub(crate) fn check_usable(report: &Report, unmatched: &Unmatched) -> Result<()> {
-    if let Some((pattern, _)) = unmatched.0.first() {
-        let advice = unmatched
-            .advice(pattern)
-            .unwrap_or_else(|| "see `perf-analyze info` for its events".to_owned());
-        bail!("no event matches `{pattern}`, so nothing can be said about it; {advice}");
-    }
-    for warning in &report.warnings {
+/// In these cases.
+pub(crate) fn check_usable(warnings: &[Warning], unmatched: &Unmatched) -> Result<()> {
+    check_matched(unmatched)?;
+    for warning in warnings {
         if let WarningKind::Unreadable { error } = &warning.kind {
             bail!("{error}");
         }
@@ -104,16 +112,17 @@ pub(crate) fn check_usable(report: &Report, unmatched: &Unmatched) -> Result<()>
     Ok(())
 }
 
-/// What the gates say about `report`.
-pub(crate) fn judge(gates: &[FailOn], report: &Report) -> Verdict {
+/// What the gates say about a report with these `warnings`.
+pub(crate) fn judge(gates: &[FailOn], warnings: &[Warning]) -> Verdict {
     let verdicts = gates.iter().map(|gate| match gate {
-        FailOn::Loss => judge_loss(report),
+        FailOn::Loss => judge_loss(warnings),
     });
     verdicts.max().unwrap_or(Verdict::Fine)
 }
 
-fn judge_loss(report: &Report) -> Verdict {
-    let verdicts = report.warnings.iter().map(|warning| match &warning.kind {
+/// Whether records were lost, as far as `warnings` tell.
+pub(crate) fn judge_loss(warnings: &[Warning]) -> Verdict {
+    let verdicts = warnings.iter().map(|warning| match &warning.kind {
         WarningKind::Loss { in_selection, .. } if *in_selection > 0 => Verdict::Breached,
         // Loss is noted in the capture itself: what cannot be read may tell of more.
         WarningKind::TornTail { .. }

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     colour::settle();
     let verdict = match Cli::parse().command {
         Command::Report(args) => cmd::report::run(&args),
+        Command::Sla(args) => cmd::sla::run(&args),
         Command::Traces(args) => cmd::traces::run(&args),
         Command::Info(args) => cmd::info::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),

@@ -14,9 +14,10 @@ Examples:
   perf-analyze man report > perf-analyze-report.1";
 
 /// What there is a page of.
-pub(crate) const COMMANDS: [&str; 8] = [
+pub(crate) const COMMANDS: [&str; 9] = [
     "report",
     "traces",
+    "sla",
     "plot",
     "info",
     "verify",

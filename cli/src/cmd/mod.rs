@@ -6,5 +6,6 @@ pub(crate) mod man;
 pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod report;
+pub(crate) mod sla;
 pub(crate) mod traces;
 pub(crate) mod verify;

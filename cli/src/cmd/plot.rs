@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let progress = Progress::start("drawing", args.input.quiet);
     let set = args.input.open()?;
     let data = plot_data(&set, &options)?;
-    let unmatched = Unmatched::find(&set, &data.report)?;
+    let unmatched = Unmatched::find(&set, &data.report.warnings)?;
     let wanted = |kind| args.only.is_empty() || args.only.contains(&kind);
     let drawn = draw(&data, &args.selection.tz, args.theme.into(), wanted);
     for each in &drawn {

@@ -77,11 +77,11 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let progress = Progress::start("reading captures", args.input.quiet);
     let set = args.input.open()?;
     let report = report(&set, &options)?;
-    let unmatched = Unmatched::find(&set, &report)?;
+    let unmatched = Unmatched::find(&set, &report.warnings)?;
     drop(progress);
 
     if !args.fail_on.is_empty() {
-        gate::check_usable(&report, &unmatched)?;
+        gate::check_usable(&report.warnings, &unmatched)?;
     }
     if args.output.format == Format::Csv && !args.input.quiet {
         // CSV has no place for them.
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         write_page(&answer, &set, &options, path)?;
     }
     give(&answer, &args.output)?;
-    Ok(gate::judge(&args.fail_on, &report))
+    Ok(gate::judge(&args.fail_on, &report.warnings))
 }
 
 /// Writes the report as a page, with what traces and plots add to it.

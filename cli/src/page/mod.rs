@@ -13,6 +13,8 @@ pub(crate) mod plot;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;
+pub(crate) mod sla;
+pub(crate) mod sla_sheet;
 mod slots;
 pub(crate) mod traces;
 pub(crate) mod verify;

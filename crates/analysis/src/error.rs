@@ -86,6 +86,12 @@ pub enum ErrorKind {
         /// The most that a report makes.
         limit: u64,
     },
+    /// A configuration file that says something else than expected.
+    #[error("{0}")]
+    Config(String),
+    /// A rule that cannot be judged on these captures.
+    #[error("{0}")]
+    Rule(String),
     /// The worker threads could not be started.
     #[error("cannot start worker threads: {0}; ask for fewer with --threads")]
     Threads(String),

@@ -60,6 +60,9 @@ impl Percentile {
         Self(999 * PER_PERCENT / 10),
     ];
 
+    /// The hundredth: the greatest value.
+    pub(crate) const HIGHEST: Self = Self(100 * PER_PERCENT);
+
     /// As a fraction of one: 0.999 for 99.9.
     pub fn fraction(self) -> f64 {
         self.0 as f64 / (100 * PER_PERCENT) as f64

@@ -11,6 +11,10 @@ use crate::sync::{Ordering, fence};
 /// Slots that are looked at at a time when records are only counted: more than the longest record has.
 const COUNT_SLOTS: usize = 1024;
 
+/// Segments that are looked for behind the one that is being read. A ring moves on once or twice before it is read again; a
+/// stray write can make a circle of the links.
+const MAX_FOLLOWING: usize = 64;
+
 /// Consecutive slots of one ring that were copied out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
@@ -75,9 +79,27 @@ impl Consumer {
         ready.cast_signed().max(0).cast_unsigned()
     }
 
+    /// Sequence number of the next slot to be copied: all before it were.
+    pub fn read_index(&self) -> u64 {
+        self.next
+    }
+
     /// Slots of the segment that is being read.
     pub fn segment_slots(&self) -> u64 {
         self.mask + 1
+    }
+
+    /// Slots of all segments that may hold something to be read: this one, and those that follow it.
+    pub fn capacity_slots(&self) -> u64 {
+        let mut slots = self.segment_slots();
+        let mut last = self.space.segment(self.segment);
+        for _ in 0..MAX_FOLLOWING {
+            let next = last.and_then(|info| info.next.load(Ordering::Acquire).checked_sub(1));
+            last = next.and_then(|index| self.space.segment(index));
+            let Some(info) = last else { break };
+            slots += u64::from(info.slots.load(Ordering::Relaxed));
+        }
+        slots
     }
 
     /// Copies records to the front of `out`, as many whole ones as fit. In overwrite mode it first skips, and counts as

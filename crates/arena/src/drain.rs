@@ -7,7 +7,7 @@ use crate::record::RECORD_BYTES;
 use crate::sync::Ordering;
 
 /// A ring that is so full before a round may need a bigger segment before the next.
-const PRESSED_PERMILLE: u32 = 250;
+const PRESSED_PERMILLE: u64 = 250;
 
 /// Slots that a ring is given at least when room is shared out: more than any one record takes.
 const MIN_SHARE: usize = 512;
@@ -20,11 +20,11 @@ pub struct Drained {
     pub slots: usize,
     /// The staging area, or the limit, was reached before the rings were empty.
     pub is_full: bool,
-    /// The fullest ring before the round, in thousandths of its segment.
+    /// The fullest ring before the round, in thousandths of its segments; at most 1000.
     pub high_water_permille: u32,
     /// Slots that waited in that ring.
     pub high_water_slots: u64,
-    /// Slots of its segment.
+    /// Slots of its segments: of the one that is drained, and of those that the thread has gone on to.
     pub high_water_of_slots: u64,
 }
 
@@ -106,14 +106,17 @@ impl Owner {
     fn drain_ring(&mut self, index: usize, max_slots: usize, drained: &mut Drained) {
         let ring = &mut self.rings[index];
         let ready = ring.consumer.available();
-        let slots = ring.consumer.segment_slots().max(1);
-        let permille = u32::try_from(ready.saturating_mul(1000) / slots).unwrap_or(u32::MAX);
+        // After what is ready, so that it has room for it.
+        let slots = ring.consumer.capacity_slots().max(1);
+        let permille_of = |slots: u64| ready.saturating_mul(1000) / slots;
+        // No more than there is, whatever a stray write has made of the head.
+        let permille = permille_of(slots).min(1000) as u32;
         if permille >= drained.high_water_permille {
             drained.high_water_permille = permille;
             drained.high_water_slots = ready;
             drained.high_water_of_slots = slots;
         }
-        ring.is_pressed = permille >= PRESSED_PERMILLE;
+        ring.is_pressed = permille_of(ring.consumer.segment_slots().max(1)) >= PRESSED_PERMILLE;
         if ready == 0 {
             return;
         }

@@ -77,6 +77,10 @@ pub struct RingStatus {
     pub used_slots: u64,
     /// Slots of the segment that is drained.
     pub segment_slots: u64,
+    /// Slots of that one and of those behind it: all that `used_slots` may lie in.
+    pub capacity_slots: u64,
+    /// Sequence number up to which it was drained.
+    pub read_index: u64,
     /// Sequence number after the last published slot.
     pub write_index: u64,
     /// What it has lost, by cause.
@@ -201,6 +205,9 @@ impl Owner {
                 thread: ring.thread,
                 used_slots: consumer.available(),
                 segment_slots: consumer.segment_slots(),
+                // After those in use, so that it has room for them.
+                capacity_slots: consumer.capacity_slots(),
+                read_index: consumer.read_index(),
                 write_index: consumer.write_index(),
                 losses: consumer.losses(),
             }

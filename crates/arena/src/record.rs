@@ -99,9 +99,24 @@ impl Record {
         (self.0[3] >> 32) as u8
     }
 
-    /// Payload slots that belong to this record and follow it in the ring.
+    /// Payload slots that belong to this record and follow it in the ring. None if it is [stray](Self::is_stray).
     #[must_use]
     pub const fn payload_slots(&self) -> u64 {
+        if self.is_stray() {
+            0
+        } else {
+            self.claimed_slots()
+        }
+    }
+
+    /// Whether it claims more payload than any record has, as only a stray write into the arena can make it. Were it
+    /// believed, it would take others with it, or be waited for forever.
+    #[must_use]
+    pub const fn is_stray(&self) -> bool {
+        self.claimed_slots() > MAX_PAYLOAD_SLOTS
+    }
+
+    const fn claimed_slots(&self) -> u64 {
         if tag::has_payload(self.tag()) {
             (self.0[3] >> 40) & 0xffff
         } else {
@@ -115,6 +130,9 @@ impl Record {
         self.0[3] & TRUNCATED != 0
     }
 }
+
+/// Payload slots of the longest annotation. Padding is shorter: it fills what an annotation has no room in.
+const MAX_PAYLOAD_SLOTS: u64 = (crate::MAX_ANNOTATION_BYTES / RECORD_BYTES) as u64;
 
 /// Bit of the fourth word: the annotation's key or value was cut to fit.
 pub(crate) const TRUNCATED: u64 = 1 << 63;

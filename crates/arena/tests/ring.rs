@@ -4,8 +4,8 @@ mod common;
 
 use common::{Item, SLOTS, attached, config, directory, drain_one, items, owner, span};
 use perf_arena::{
-    AnnotationValue, LossCause, MAX_ANNOTATION_BYTES, Mode, Owner, Producer, Record, Rejected,
-    SpanSlot, create, tag,
+    AnnotationValue, LossCause, MAX_ANNOTATION_BYTES, Mode, Owner, Producer, RECORD_BYTES, Record,
+    Rejected, SpanSlot, create, tag,
 };
 
 fn push_and_expect(producer: &Producer, owner: &mut Owner, from: u64, count: u64) {
@@ -138,6 +138,38 @@ fn annotations_come_out_whole_at_every_offset() {
 }
 
 #[test]
+fn a_record_that_claims_more_than_there_can_be_takes_nobody_with_it() {
+    // The longest payload that a slot can claim, and the shortest that no record has.
+    let claims = [0xffff, MAX_ANNOTATION_BYTES / RECORD_BYTES + 1];
+    let strays = claims
+        .map(|slots| u64::from(tag::ANNOTATION_STR) << 32 | (slots as u64) << 40)
+        .map(|word| Record([1, 2, 3, word]));
+    let directory = directory();
+    let mut owner = owner(directory.path());
+    let producer = attached(&owner);
+    let mut expected = Vec::new();
+    for n in 0..400 {
+        match n {
+            0 => expected.push(strays[0]),
+            // More follows than it claims.
+            150 => expected.push(strays[1]),
+            _ => expected.push(Record(span(n))),
+        }
+        producer.push(expected[n as usize].0).unwrap();
+    }
+    let mut drained = Vec::new();
+    // A few at a time, so that no copy but the last ends where the ring does.
+    for _ in 0..3 {
+        owner.drain(200);
+        drained.extend(owner.staged().flat_map(|block| block.records.to_vec()));
+        owner.clear_staged();
+    }
+    assert!(drained == expected, "{} slots", drained.len());
+    assert!(strays.iter().all(Record::is_stray));
+    assert!(!drained[1].is_stray());
+}
+
+#[test]
 fn numbers_are_annotated_bit_for_bit() {
     let directory = directory();
     let mut owner = owner(directory.path());
@@ -260,6 +292,18 @@ fn a_ring_that_is_hardly_used_becomes_small_again_and_keeps_the_order() {
     };
     // A burst that fills all sizes, and then a trickle that is drained in time.
     push(512 + 2048 + 8192 + 32768);
+    // No room for a record with its block's head: it only looks.
+    let fullest = owner.drain(1);
+    assert_eq!(
+        (
+            fullest.high_water_permille,
+            fullest.high_water_slots,
+            fullest.high_water_of_slots
+        ),
+        (1000, 512 + 2048 + 8192 + 32768, 512 + 2048 + 8192 + 32768),
+        "full, and not fuller than full"
+    );
+    assert_eq!(owner.rings()[0].capacity_slots, fullest.high_water_slots);
     check(&mut owner);
     assert_eq!(owner.rings()[0].segment_slots, 32768);
     for _ in 0..2_000 {

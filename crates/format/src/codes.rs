@@ -34,7 +34,7 @@ impl EventKind {
 pub struct ClockSource(pub u16);
 
 impl ClockSource {
-    /// The time stamp counter, read by `rdtsc`.
+    /// The processor's counter: x86-64's time stamp counter, aarch64's `CNTVCT_EL0`.
     pub const TSC: ClockSource = ClockSource(1);
     /// `clock_gettime(CLOCK_MONOTONIC)`, in ns.
     pub const MONOTONIC: ClockSource = ClockSource(2);
@@ -93,7 +93,7 @@ impl WarningCode {
     pub const SYNC_FAILED: WarningCode = WarningCode(3);
     /// Writing the file failed, and resumed later or not at all.
     pub const WRITE_FAILED: WarningCode = WarningCode(4);
-    /// The clock was found to be unusable, or stepped.
+    /// The clock was found to be unusable, or stepped; or spans ended before they began, and have the duration 0.
     pub const CLOCK: WarningCode = WarningCode(5);
     /// The event table is full: further names share the overflow event.
     pub const EVENTS_FULL: WarningCode = WarningCode(6);
@@ -101,4 +101,6 @@ impl WarningCode {
     pub const SALVAGE: WarningCode = WarningCode(7);
     /// Spans could not be tracked while open: no slot was free.
     pub const UNTRACKED_SPANS: WarningCode = WarningCode(8);
+    /// The priority that was asked for the drainer was refused.
+    pub const PRIORITY: WarningCode = WarningCode(9);
 }

@@ -207,17 +207,9 @@ fn begin_at(local: &Local, event: Event, start: impl FnOnce() -> Ticks) -> Optio
     })
 }
 
-/// Ends `span` now if that takes nothing out of the ordinary; else it does nothing and says false.
+/// Ends `span` at `end` if that takes nothing out of the ordinary; else it does nothing and says false.
 #[inline(always)]
-pub(crate) fn try_end(span: &OpenSpan, outcome: Outcome) -> bool {
-    let Some(end) = clock::now_if_direct() else {
-        return false;
-    };
-    try_end_at(span, end, outcome)
-}
-
-#[inline(always)]
-fn try_end_at(span: &OpenSpan, end: Ticks, outcome: Outcome) -> bool {
+pub(crate) fn try_end_at(span: &OpenSpan, end: Ticks, outcome: Outcome) -> bool {
     let gate = gate::load();
     let local = local();
     local.pass.get() == gate

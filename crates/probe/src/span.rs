@@ -49,7 +49,7 @@ impl OpenSpan {
     /// The record of its end.
     #[inline(always)]
     pub(crate) fn record(&self, end: Ticks, outcome: Outcome) -> [u64; 4] {
-        // A clock that stepped back gives a difference that is negative in two's complement.
+        // A clock that stepped back gives a difference that is negative in two's complement. The drainer writes it as 0.
         let duration = end.0.wrapping_sub(self.start.0);
         Record::new(end.0, duration, self.trace, self.who.event(), outcome.tag()).0
     }
@@ -73,15 +73,25 @@ fn finish(start: Ticks, trace: u64, slot: SpanSlot, who: Who, outcome: Outcome) 
         slot,
         who,
     };
-    if !local::try_end(&open, outcome) {
-        // Passed on as they came: a jump.
-        finish_slowly(start, trace, slot, who, outcome);
+    // Passed on as they came: a jump.
+    match clock::now_if_direct() {
+        Some(end) if local::try_end_at(&open, end, outcome) => {}
+        Some(end) => finish_at(start, trace, slot, who, outcome, end),
+        None => finish_slowly(start, trace, slot, who, outcome),
     }
 }
 
 #[cold]
 #[inline(never)]
 fn finish_slowly(start: Ticks, trace: u64, slot: SpanSlot, who: Who, outcome: Outcome) {
+    finish_at(start, trace, slot, who, outcome, clock::now());
+}
+
+/// A record that has no room comes here, too: the clock is not read a second time, so that losing costs little more than
+/// recording.
+#[cold]
+#[inline(never)]
+fn finish_at(start: Ticks, trace: u64, slot: SpanSlot, who: Who, outcome: Outcome, end: Ticks) {
     local::end(
         &OpenSpan {
             start,
@@ -89,7 +99,7 @@ fn finish_slowly(start: Ticks, trace: u64, slot: SpanSlot, who: Who, outcome: Ou
             slot,
             who,
         },
-        clock::now(),
+        end,
         outcome,
     );
 }

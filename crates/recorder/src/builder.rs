@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perf_format::Anchor;
+use perf_probe::clock::FakeClock;
 
 use crate::backend::ForkPolicy;
 use crate::drainer::Drainer;
@@ -41,12 +42,15 @@ pub(crate) struct Settings {
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) interval: Duration,
     pub(crate) patience: Duration,
+    pub(crate) drainer_nice: Option<i32>,
     pub(crate) sync: SyncPolicy,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
     pub(crate) salvage: bool,
     pub(crate) hook: Option<Hook>,
     pub(crate) read_anchor: fn() -> Anchor,
+    /// What the probes read instead of the machine's clock.
+    pub(crate) clock: Option<FakeClock>,
 }
 
 impl Default for Builder {
@@ -57,12 +61,14 @@ impl Default for Builder {
             labels: Vec::new(),
             interval: Duration::from_secs(1),
             patience: Duration::from_secs(5),
+            drainer_nice: None,
             sync: SyncPolicy::default(),
             fork: ForkPolicy::default(),
             install: true,
             salvage: true,
             hook: None,
             read_anchor: crate::anchors::read,
+            clock: None,
         };
         Self {
             destination: Destination::None,
@@ -140,9 +146,19 @@ impl Builder {
         self
     }
 
-    /// How long stop and flush wait for a storage that does not take everything: five seconds by default.
+    /// How long stop and flush wait for a storage that does not take everything, or does not return: five seconds by
+    /// default. A stop that finds the patience at its end may take a second more.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience;
+        self
+    }
+
+    /// The nice value of the drainer's thread, from −20 (most urgent) to 19; by default that of the thread that starts the
+    /// recorder. Where threads of the program keep all processors busy, a drainer that is more urgent than they are keeps
+    /// up with them. Below the present value it takes a privilege (`CAP_SYS_NICE`, or `LimitNICE=` of systemd); if it is
+    /// refused, the capture says so.
+    pub fn drainer_nice(mut self, nice: i32) -> Self {
+        self.settings.drainer_nice = Some(nice.clamp(-20, 19));
         self
     }
 
@@ -183,6 +199,13 @@ impl Builder {
     #[doc(hidden)]
     pub fn anchor_source(mut self, read: fn() -> Anchor) -> Self {
         self.settings.read_anchor = read;
+        self
+    }
+
+    /// Has the probes read `clock` instead of the machine's. For tests of a clock that steps.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: FakeClock) -> Self {
+        self.settings.clock = Some(clock);
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perf_arena::{Owner, RECORD_BYTES};
-use perf_format::{Anchor, ChunkEncoder, ChunkStream, LossCause, limits};
+use perf_format::{Anchor, ChunkEncoder, ChunkStream, LossCause, WarningCode, limits};
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
@@ -45,6 +45,8 @@ pub struct Drainer {
     pub(crate) lost: Lost,
     /// Losses of threads without a ring, by cause, as far as the stream tells of them.
     pub(crate) told_without_ring: Lost,
+    /// Spans with a negative duration that no warning tells of yet.
+    pub(crate) reversed: u64,
     pub(crate) warnings: Warnings,
     pub(crate) books: Books,
     pub(crate) schedule: Schedule,
@@ -55,6 +57,8 @@ pub struct Drainer {
     pub(crate) is_closed: bool,
     /// Spans that were open at the end.
     pub(crate) open_spans: u64,
+    /// What its own thread's nice value shall be.
+    pub(crate) nice: Option<i32>,
     hook: Option<Hook>,
 }
 
@@ -122,6 +126,7 @@ impl Drainer {
             threads: HashMap::new(),
             lost: Lost::default(),
             told_without_ring: Lost::default(),
+            reversed: 0,
             warnings: Warnings::default(),
             books: Books::new(parts.interval, parts.ring_bytes / RECORD_BYTES as u64),
             schedule: Schedule::default(),
@@ -131,6 +136,7 @@ impl Drainer {
             progress: parts.progress,
             is_closed: false,
             open_spans: 0,
+            nice: None,
             hook: parts.hook,
         }
     }
@@ -237,7 +243,9 @@ impl Drainer {
                 let was_empty = self.encoder.is_empty();
                 let mut count =
                     |entry: &perf_format::LossEntry| self.lost.add(entry.cause, entry.count);
-                let taken = rows::push(&mut self.encoder, &slots, &mut count);
+                let pushed = rows::push(&mut self.encoder, &slots, &mut count);
+                self.reversed += pushed.reversed;
+                let taken = pushed.slots;
                 if taken >= slots.records.len() {
                     break;
                 }
@@ -338,6 +346,16 @@ impl Drainer {
     /// Largest piece that the sink takes.
     pub(crate) fn max_piece_bytes(&self) -> usize {
         self.max_piece_bytes
+    }
+
+    /// Gives the calling thread, which is the drainer's own, the nice value that was asked for.
+    pub(crate) fn take_priority(&mut self) {
+        if let Some(nice) = self.nice
+            && let Err(error) = machine::renice_thread(nice)
+        {
+            let message = format!("the drainer could not be given nice value {nice}: {error}");
+            self.warnings.add(WarningCode::PRIORITY, 0, message);
+        }
     }
 
     pub(crate) fn totals(&self, ticks: u64) -> Totals {

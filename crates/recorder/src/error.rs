@@ -58,7 +58,8 @@ pub enum StartError {
 #[non_exhaustive]
 pub enum StopError {
     /// The storage did not take everything in time. What is left is in the arena, which stays: the next recorder of the
-    /// same user, or `perf-analyze recover`, saves it.
+    /// same user, or `perf-analyze recover`, saves it. While the storage does not return from a write, its thread and the
+    /// arena are left alone, and can be saved when the process has ended.
     #[error(
         "{bytes} bytes of the capture could not be written in time ({error}); `perf-analyze recover` can save them"
     )]

@@ -112,6 +112,10 @@ impl Drainer {
             let message = format!("{dropped} more troubles with the file were not noted");
             self.warnings.add(WarningCode::WRITE_FAILED, ticks, message);
         }
+        let reversed = std::mem::take(&mut self.reversed);
+        if reversed > 0 {
+            self.warnings.add_reversed(reversed, ticks);
+        }
         let losses = self.losses_without_ring();
         let notes = Notes {
             self_costs: vec![cost],

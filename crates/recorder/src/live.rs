@@ -1,9 +1,12 @@
 //! The running recorder: drainer thread, writer thread, and what the owner of the program shares with them.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use perf_arena::RingStatus;
 
 use crate::drainer::Drainer;
 use crate::outlet::Outlet;
@@ -15,6 +18,9 @@ use crate::writer::Writer;
 
 /// The pause between two offers to a sink that had no room.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(1);
+
+/// How much longer than its patience the end of a writer is waited for, which looks at the time between its writes.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The drainer and where its pieces go, behind one lock: the thread holds it for a round at a time.
 pub(crate) struct Engine {
@@ -82,22 +88,35 @@ impl Shared {
         Instant::now().checked_add(self.patience)
     }
 
-    /// Encodes what was recorded so far and gives it to the outlet, within the patience. False if that refuses it.
-    pub(crate) fn push_out(&self) -> bool {
+    /// Encodes what was recorded before the call and gives it to the outlet, within the patience. Returns how many bytes of
+    /// the capture have it; `None` if the outlet refuses it.
+    ///
+    /// Threads that go on recording may keep the rings from ever being empty, and the outlet from ever having everything.
+    pub(crate) fn push_out(&self) -> Option<u64> {
         let deadline = self.deadline();
+        let mut published = None;
+        let mut end = None;
         loop {
             let mut engine = self.engine();
+            // It meets the rings that are new.
             let round = engine.drain();
-            if !round.is_blocked && !round.has_more {
-                let Engine { drainer, outlet } = &mut *engine;
+            let Engine { drainer, outlet } = &mut *engine;
+            let rings = drainer.owner.rings();
+            let published = published.get_or_insert_with(|| write_indexes(&rings));
+            if end.is_none() && !round.is_blocked && are_drained(&rings, published) {
                 drainer.cut();
-                if drainer.offer(&mut **outlet) {
-                    return true;
-                }
+                end = Some(outlet.bytes() + drainer.queued_bytes());
+                drainer.offer(&mut **outlet);
+            }
+            let bytes = outlet.bytes();
+            // Pieces that are too large are not put.
+            let is_put = |end: &u64| bytes >= *end || drainer.pieces.is_empty();
+            if let Some(end) = end.filter(is_put) {
+                return Some(end.min(bytes));
             }
             drop(engine);
             if is_over(deadline) {
-                return false;
+                return None;
             }
             if round.is_blocked {
                 thread::sleep(BLOCKED_PAUSE);
@@ -109,6 +128,7 @@ impl Shared {
     fn run_drainer(&self) {
         {
             let drainer = &mut self.engine().drainer;
+            drainer.take_priority();
             let totals = drainer.totals(perf_probe::clock::now().0);
             drainer.books.open(totals);
         }
@@ -148,6 +168,22 @@ impl Shared {
     }
 }
 
+/// By ring, how far its thread has recorded.
+fn write_indexes(rings: &[RingStatus]) -> HashMap<u32, u64> {
+    let index = |ring: &RingStatus| (ring.ring, ring.write_index);
+    rings.iter().map(index).collect()
+}
+
+/// Whether the rings were drained up to there. Those that are gone were.
+fn are_drained(rings: &[RingStatus], up_to: &HashMap<u32, u64>) -> bool {
+    rings.iter().all(|ring| {
+        let left = up_to
+            .get(&ring.ring)
+            .map_or(0, |index| index.wrapping_sub(ring.read_index).cast_signed());
+        left <= 0
+    })
+}
+
 fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
@@ -183,8 +219,11 @@ impl Threads {
         }
     }
 
-    /// Ends both, the drainer first. `Err` names a thread that panicked.
-    pub(crate) fn stop(self, shared: &Shared) -> Result<(), &'static str> {
+    /// Ends both, the drainer first.
+    ///
+    /// # Errors
+    /// One of them panicked; or the storage does not return from a write, and the writer was left to itself.
+    pub(crate) fn stop(self, shared: &Shared) -> Result<(), NotEnded> {
         shared.stopping.store(true, Ordering::Release);
         self.drainer.thread().unpark();
         let drained = self.drainer.join();
@@ -193,10 +232,25 @@ impl Threads {
         shared.progress.limit_patience(shared.patience);
         if let Some(writer) = self.writer {
             writer.thread().unpark();
-            writer.join().map_err(|_| "writer")?;
+            if !shared
+                .progress
+                .wait_for_finish(shared.patience.saturating_add(GRACE))
+            {
+                return Err(NotEnded::Hanging);
+            }
+            writer.join().map_err(|_| NotEnded::Panicked("writer"))?;
         }
-        drained.map_err(|_| "drainer")
+        drained.map_err(|_| NotEnded::Panicked("drainer"))
     }
+}
+
+/// Why the threads did not end as they should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotEnded {
+    /// This thread panicked.
+    Panicked(&'static str),
+    /// The writer is in the midst of a write that does not return.
+    Hanging,
 }
 
 /// Starts the thread that syncs. It ends by itself after the writer's last order; nobody waits for it, since a storage can

@@ -7,7 +7,7 @@ use perf_format::{LossCause, LossEntry, RingId, ThreadId};
 
 /// Causes that the file format has no name of its own for yet.
 const AFTER_STOP: LossCause = LossCause(8);
-const OVERWRITTEN: LossCause = LossCause(9);
+pub(crate) const OVERWRITTEN: LossCause = LossCause(9);
 /// What an unknown code of the arena becomes, so that it can be told from every known one.
 const UNKNOWN_BASE: u32 = 1 << 16;
 

@@ -16,6 +16,15 @@ pub(crate) fn thread_cpu_ns() -> u64 {
         .wrapping_add(time.tv_nsec.cast_unsigned())
 }
 
+/// Gives the calling thread another nice value; on Linux each thread has its own.
+///
+/// # Errors
+/// The system refuses it: a value below the present one takes a privilege.
+pub(crate) fn renice_thread(nice: i32) -> std::io::Result<()> {
+    rustix::process::setpriority_process(None, nice)?;
+    Ok(())
+}
+
 /// The host's name; empty if the kernel does not tell.
 pub(crate) fn host_name() -> String {
     line_of("/proc/sys/kernel/hostname")

@@ -7,9 +7,9 @@ const FIRST: Duration = Duration::from_millis(1);
 /// The longest sleep while records come. In so long one thread that suddenly records at full speed does not quite fill what
 /// its ring can grow to at once.
 const LONGEST: Duration = Duration::from_millis(4);
-/// The sleep while nothing is recorded. Twenty rounds a second stay below a thousandth of a core, also on a virtual machine
-/// that takes 20 µs to wake a thread.
-const IDLE: Duration = Duration::from_millis(50);
+/// The sleep while nothing is recorded. Thirteen rounds a second stay below a thousandth of a core, also on a virtual
+/// machine on which waking a thread takes 60 µs of its time.
+const IDLE: Duration = Duration::from_millis(75);
 /// A shorter sleep than this is not worth its two switches.
 const SHORTEST: Duration = Duration::from_micros(100);
 /// How full the fullest ring shall be when the drainer comes: seldom enough that a round has something to do, and early

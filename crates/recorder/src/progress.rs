@@ -170,6 +170,16 @@ impl Progress {
         Some(end.saturating_duration_since(Instant::now()))
     }
 
+    /// Waits until the writer is done, but no longer than `patience`. False if it is not: a write does not return.
+    pub(crate) fn wait_for_finish(&self, patience: Duration) -> bool {
+        let waits = |state: &mut State| !state.finished;
+        let waited = self
+            .changed
+            .wait_timeout_while(self.state(), patience, waits);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.finished
+    }
+
     /// The writer is done, with everything or with its patience.
     pub(crate) fn finish(&self) {
         self.state().finished = true;

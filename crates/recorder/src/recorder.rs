@@ -11,7 +11,7 @@ use perf_probe::{Handle, InstallGuard};
 use crate::backend::FOLLOWER;
 use crate::builder::Builder;
 use crate::error::{FlushError, StartError, StopError};
-use crate::live::{Shared, Threads};
+use crate::live::{NotEnded, Shared, Threads};
 use crate::loss::{self, Lost};
 use crate::status::Status;
 
@@ -173,12 +173,12 @@ impl Recorder {
     /// The storage did not take it in time, or the recorder does not run.
     pub fn flush(&self) -> Result<(), FlushError> {
         let running = self.running().ok_or(FlushError::NotRunning)?;
-        if !running.shared.push_out() {
-            return Err(FlushError::TimedOut);
+        let shared = &running.shared;
+        let offset = shared.push_out().ok_or(FlushError::TimedOut)?;
+        if shared.engine().outlet.end_offset().is_none() {
+            return Ok(());
         }
-        let offset = running.shared.engine().outlet.end_offset();
-        let Some(offset) = offset else { return Ok(()) };
-        running.shared.progress.ask_sync(offset);
+        shared.progress.ask_sync(offset);
         running.threads.wake_writer();
         if running
             .shared
@@ -211,8 +211,19 @@ impl Recorder {
         drop(running.installed.take());
         self.handle.close();
         let shared = running.shared;
-        let ended = running.threads.stop(&shared);
-        ended.map_err(|thread| StopError::Panicked { thread })?;
+        match running.threads.stop(&shared) {
+            Ok(()) => {}
+            Err(NotEnded::Panicked(thread)) => return Err(StopError::Panicked { thread }),
+            Err(NotEnded::Hanging) => {
+                let bytes = shared.engine().unwritten_bytes();
+                // The writer may still read from the arena, which must not be closed under it.
+                std::mem::forget(shared);
+                return Err(StopError::Unwritten {
+                    bytes,
+                    error: "a write does not return".to_owned(),
+                });
+            }
+        }
         let complete = shared.engine().drainer.is_complete();
         let written = shared
             .engine()

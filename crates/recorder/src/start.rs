@@ -149,7 +149,11 @@ fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Beg
     header.encode(&mut bytes);
 
     let follow = (settings.fork == ForkPolicy::Follow).then(|| settings.clone());
-    let handle = Handle::new(ProbeBackend::new(owner.arena(), follow));
+    let backend = ProbeBackend::new(owner.arena(), follow);
+    let handle = match settings.clock.clone() {
+        Some(clock) => Handle::with_clock(backend, clock),
+        None => Handle::new(backend),
+    };
     // In a scope, so that the clock is the one that records will read.
     let ticks = perf_probe::scope(&handle, || calibrate::ticks_per_record(&mut owner));
     let ns_per_record = ticks.map_or(0.0, |ticks| ticks * 1e9 / rate);
@@ -222,6 +226,7 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
         hook: settings.hook,
     });
     drainer.books.ns_per_record = begun.ns_per_record;
+    drainer.nice = settings.drainer_nice;
     drainer
 }
 
@@ -332,7 +337,11 @@ fn start_file(
         Arc::clone(&begun.progress),
     )
     .with_hook(settings.hook);
-    let writer = start_writer(writer).map_err(failed)?;
+    let writer = start_writer(writer).map_err(|error| {
+        // The thread that syncs waits for orders that nobody will give.
+        begun.progress.end_syncs();
+        failed(error)
+    })?;
     let outlet = SpoolOutlet {
         writer: writer.thread().clone(),
         offset,

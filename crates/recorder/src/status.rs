@@ -54,7 +54,7 @@ pub struct RingUse {
     pub thread: u32,
     /// The thread's name; empty until the drainer has met it.
     pub name: String,
-    /// Slots (32 bytes) that the ring has.
+    /// Slots (32 bytes) that the ring has; while it moves to another piece of memory, of both.
     pub capacity_slots: u64,
     /// Slots that are recorded and not yet drained.
     pub used_slots: u64,
@@ -78,7 +78,7 @@ impl Engine {
                     .get(&ring.thread)
                     .cloned()
                     .unwrap_or_default(),
-                capacity_slots: ring.segment_slots,
+                capacity_slots: ring.capacity_slots,
                 used_slots: ring.used_slots,
                 write_index: ring.write_index,
                 lost: ring
@@ -99,8 +99,10 @@ impl Engine {
                 lost.add(loss::cause_of(cause), self.drainer.owner.lost(cause));
             }
         }
-        let unencoded = self.drainer.lost.by(perf_format::LossCause::SPOOL_FULL);
-        lost.add(perf_format::LossCause::SPOOL_FULL, unencoded);
+        // Those that only the drainer knows of. It lets no thread overwrite: what is overwritten a stray write did.
+        for cause in [perf_format::LossCause::SPOOL_FULL, loss::OVERWRITTEN] {
+            lost.add(cause, self.drainer.lost.by(cause));
+        }
         lost
     }
 }

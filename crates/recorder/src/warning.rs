@@ -29,6 +29,11 @@ impl Warnings {
         self.fresh.push(warning);
     }
 
+    /// `count` spans ended before they began.
+    pub(crate) fn add_reversed(&mut self, count: u64, ticks: u64) {
+        self.add(WarningCode::CLOCK, ticks, reversed(count));
+    }
+
     pub(crate) fn add_of_arena(&mut self, warning: &ArenaWarning, ticks: u64) {
         let (code, message) = of_arena(warning);
         self.add(code, ticks, message);
@@ -48,6 +53,13 @@ impl Warnings {
     pub(crate) fn kept(&self) -> &[Warning] {
         &self.kept
     }
+}
+
+/// What a capture says of spans that ended before they began.
+pub(crate) fn reversed(count: u64) -> String {
+    format!(
+        "{count} spans ended before they began: the clock stepped back. They are written with duration 0"
+    )
 }
 
 fn of_arena(warning: &ArenaWarning) -> (WarningCode, String) {

@@ -61,6 +61,16 @@ struct Failing {
     error: io::Error,
 }
 
+/// Tells, when dropped, that the writer is done.
+struct Ending(Arc<Progress>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end_syncs();
+        self.0.finish();
+    }
+}
+
 /// What a step did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -103,6 +113,8 @@ impl Writer {
 
     /// Runs until the recorder stops and the spool is empty, or until patience ends.
     pub(crate) fn run(&mut self) {
+        // Also after a panic of the storage: somebody waits for both.
+        let _ending = Ending(Arc::clone(&self.progress));
         loop {
             // Asked before the spool is looked at: what comes into the spool later is not missed.
             let is_complete = self.progress.is_complete();
@@ -118,12 +130,16 @@ impl Writer {
             match step {
                 Step::Wrote => {}
                 // The drainer wakes it; a sync may be due before.
-                Step::Idle => thread::park_timeout(self.time_to_sync().min(LONGEST_WAIT)),
-                Step::Failed(wait) => thread::park_timeout(wait),
+                Step::Idle => self.pause(self.time_to_sync().min(LONGEST_WAIT)),
+                Step::Failed(wait) => self.pause(wait),
             }
         }
-        self.progress.end_syncs();
-        self.progress.finish();
+    }
+
+    /// Sleeps, but not beyond the end of patience.
+    fn pause(&self, wait: Duration) {
+        let left = self.progress.patience_left().unwrap_or(Duration::MAX);
+        thread::park_timeout(wait.min(left));
     }
 
     /// Writes the oldest chunk, or as much of it as the storage takes.

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{Capture, clocks};
-use perf_format::{Anchor, SegmentId, WarningCode};
-use perf_probe::{events, record_histogram};
+use common::{Capture, child, clocks};
+use perf_format::{Anchor, Histogram, Rollup, SegmentId, WarningCode};
+use perf_probe::clock::{FakeClock, Ticks};
+use perf_probe::{events, measure, record_counter, record_end, record_histogram, record_start};
 use perf_recorder::Recorder;
 
 events! {
     NUMBER: observation("") = "number";
+    STEP: counter("") = "step";
+    WORK: span = "work";
 }
 
 /// From the fourth reading on a second has gone by that the ticks do not show.
@@ -112,4 +115,83 @@ fn an_ordinary_capture_has_one_segment_and_two_anchors_at_least() {
         / (last.monotonic_raw_ns - first.monotonic_raw_ns) as f64;
     let off = (header.clock.ticks_per_second / rate - 1.0).abs();
     assert!(off < 0.02, "{} and {rate}", header.clock.ticks_per_second);
+}
+
+/// Spans of 10 to 13 ticks; the clock steps back over two of them.
+fn record_across_a_step(clock: &FakeClock) {
+    for ticks in 10..14 {
+        let span = measure!(WORK);
+        clock.advance(ticks);
+        drop(span);
+    }
+    let span = measure!(WORK);
+    clock.set(Ticks(500));
+    drop(span);
+    let start = record_start(WORK);
+    clock.set(Ticks(499));
+    record_end(WORK, start);
+    // What is no span keeps its highest bit.
+    record_histogram(NUMBER, u64::MAX);
+    record_counter(STEP, -5);
+}
+
+fn assert_only_two_are_reversed(capture: &Capture) {
+    assert_eq!(capture.values("work"), [10, 11, 12, 13, 0, 0]);
+    assert_eq!(capture.values("number"), [u64::MAX]);
+    assert_eq!(capture.values("step"), [(-5_i64).cast_unsigned()]);
+    capture.assert_rollups_equal_scan();
+    let mut spans = capture.rows.iter().filter(|(_, row)| row.tag.is_span());
+    let (_, span) = spans.next().expect("a span");
+    let longest = |rollup: &Rollup| rollup.histogram(span.series()).and_then(Histogram::max);
+    let max = capture.rollups().iter().filter_map(longest).max();
+    assert_eq!(max, Some(13));
+    let warnings = &capture.index.notes.warnings;
+    let told: Vec<_> = warnings
+        .iter()
+        .filter(|warning| warning.code == WarningCode::CLOCK)
+        .map(|warning| warning.message.as_str())
+        .collect();
+    assert!(
+        told.len() == 1 && told[0].starts_with("2 spans ended before they began"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_span_that_ended_before_it_began_has_no_duration_and_is_told_of() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("x.bin");
+    let clock = FakeClock::new(Ticks(1_000));
+    let recorder = Recorder::builder()
+        .capture(&path)
+        .clock(clock.clone())
+        .interval(Duration::MAX)
+        .scoped();
+    let recorder = recorder.start().expect("the recorder starts");
+    recorder.scope(|| record_across_a_step(&clock));
+    let stopped = recorder.stop().expect("a clean end");
+    assert_eq!((stopped.records, stopped.lost.total()), (8, 0));
+    assert_only_two_are_reversed(&Capture::open(&path));
+}
+
+#[test]
+fn so_it_is_when_its_process_died() {
+    let directory = child::memory_dir();
+    let arenas = child::private_dir(directory.path(), "arena");
+    let capture = directory.path().join("x.bin");
+    std::fs::write(&capture, []).expect("a file");
+    let clock = FakeClock::new(Ticks(1_000));
+    let (handle, drainer) = Recorder::builder()
+        .capture(&capture)
+        .arena_directory(&arenas)
+        .clock(clock.clone())
+        .manual(&mut Vec::new())
+        .expect("the recorder starts");
+    perf_probe::scope(&handle, || record_across_a_step(&clock));
+    // Dropped, it leaves its arena as a dead process does.
+    drop(drainer);
+    let arena = child::arenas_in(&arenas).pop().expect("an arena");
+    let out = directory.path().join("recovered.bin");
+    perf_recorder::salvage::recover(&capture, Some(&arena), &out).expect("recovered");
+    assert_only_two_are_reversed(&Capture::open(&out));
 }

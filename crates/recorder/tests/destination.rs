@@ -170,6 +170,35 @@ fn a_drainer_without_threads_is_drained_by_hand() {
     assert!(capture.index.closed_cleanly());
 }
 
+/// The nice values of this process's threads of one name.
+fn nice_values(name: &str) -> Vec<i32> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux lists threads");
+    let of = |task: std::io::Result<std::fs::DirEntry>| {
+        let stat = std::fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+        let (before, after) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = after.split_whitespace().collect();
+        before.ends_with(name).then(|| fields[16].parse().ok())?
+    };
+    tasks.filter_map(of).collect()
+}
+
+#[test]
+fn the_drainer_gets_the_priority_that_was_asked_for() {
+    let recorder = Recorder::builder()
+        .sink(Vec::new())
+        .drainer_nice(17)
+        .scoped()
+        .start()
+        .expect("it starts");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !nice_values("perf-drainer").contains(&17) {
+        let drainers = nice_values("perf-drainer");
+        assert!(std::time::Instant::now() < deadline, "{drainers:?}");
+        std::thread::yield_now();
+    }
+    recorder.stop().expect("it stops");
+}
+
 #[test]
 fn a_flush_in_vain_says_so() {
     struct Never;

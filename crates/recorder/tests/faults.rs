@@ -3,6 +3,8 @@
 mod common;
 
 use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use perf_recorder::{Builder, Recorder, Refused, Sink, StartError, StopError, Sto
 
 events! {
     NUMBER: observation("") = "number";
+    STORM: observation("") = "storm";
 }
 
 /// What a disk does with a write: how much of it, or why not.
@@ -274,6 +277,114 @@ fn a_dead_disk_does_not_keep_the_program_from_ending() {
         *bytes > 0 && error.contains("No space left"),
         "{bytes} {error}"
     );
+}
+
+/// A file that takes its header, and does not return from any further write.
+struct Hanging(std::fs::File);
+
+impl Storage for Hanging {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        if offset > 0 {
+            loop {
+                thread::park();
+            }
+        }
+        Storage::write_at(&self.0, bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn child_main() {
+    let Some(directory) = child::role() else {
+        return;
+    };
+    let directory = Path::new(&directory);
+    let capture = std::fs::File::create(directory.join("x.bin")).expect("a file");
+    let recorder = Recorder::builder()
+        .storage(Hanging(capture))
+        .arena_directory(directory.join("arena"))
+        .patience(Duration::from_millis(100))
+        .scoped()
+        .start()
+        .expect("the recorder starts");
+    recorder.scope(|| (0..500).for_each(|number| record_histogram(NUMBER, number)));
+    let error = recorder.stop().expect_err("it did not write everything");
+    let StopError::Unwritten { bytes, error } = &error else {
+        panic!("{error}")
+    };
+    assert!(
+        *bytes > 0 && error.contains("not return"),
+        "{bytes} {error}"
+    );
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_nobody_from_ending_and_the_arena_has_the_rest() {
+    let directory = child::memory_dir();
+    let arenas = child::private_dir(directory.path(), "arena");
+    let role = directory.path().display().to_string();
+    let mut process = child::spawn("child_main", &role, &[]);
+    let until = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        if let Some(status) = process.try_wait().expect("a child") {
+            break status;
+        }
+        if Instant::now() >= until {
+            process.kill().expect("killed");
+            panic!("the stop hangs");
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert!(status.success());
+    let [arena] = &child::arenas_in(&arenas)[..] else {
+        panic!("one arena")
+    };
+    let (capture, out) = (
+        directory.path().join("x.bin"),
+        directory.path().join("r.bin"),
+    );
+    perf_recorder::salvage::recover(&capture, Some(arena), &out).expect("recovered");
+    let recovered = Capture::open(&out);
+    assert_eq!(recovered.values("number"), (0..500).collect::<Vec<u64>>());
+    recovered.assert_each_slot_once();
+}
+
+#[test]
+fn a_flush_ends_while_others_record_without_a_pause() {
+    let disk = Disk::new(|_, length| Ok(length));
+    let recorder = builder(&disk)
+        .patience(Duration::from_secs(30))
+        .start()
+        .expect("the recorder starts");
+    let is_done = AtomicBool::new(false);
+    let storm = || {
+        recorder.scope(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                record_histogram(STORM, 1);
+            }
+        });
+    };
+    let (flushed, bytes) = thread::scope(|threads| {
+        for _ in 0..3 {
+            threads.spawn(storm);
+        }
+        while recorder.status().records == 0 {
+            thread::yield_now();
+        }
+        recorder.scope(|| record_histogram(NUMBER, 7));
+        let flushed = recorder.flush();
+        let bytes = disk.bytes().len();
+        is_done.store(true, Ordering::Relaxed);
+        (flushed, bytes)
+    });
+    flushed.expect("flushed");
+    let capture = Capture::parse(disk.bytes()[..bytes].to_vec()).expect("a capture");
+    assert_eq!(capture.values("number"), [7]);
+    recorder.stop().expect("a clean end");
 }
 
 #[test]

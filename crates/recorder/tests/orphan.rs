@@ -10,7 +10,7 @@ use common::{Capture, child};
 use perf_format::WarningCode;
 use perf_probe::{events, record_histogram};
 use perf_recorder::Recorder;
-use perf_recorder::salvage::{self, SalvageError, UNSAVED_KEPT};
+use perf_recorder::salvage::{self, SalvageError, UNSAVED_ARENAS, UNSAVED_KEPT};
 
 events! {
     NUMBER: observation("") = "number";
@@ -145,4 +145,71 @@ fn what_is_no_arena_stays_as_long_and_is_told_of_at_each_start() {
     assert!(!arena.exists());
     let told = start_beside(&arenas, &directory.path().join("3.bin"));
     assert_eq!(told, [] as [String; 0]);
+}
+
+/// The arena of a dead process, the remainder of which cannot be written: something is in its way.
+fn blocked(directory: &Path, arenas: &Path, number: u64) -> PathBuf {
+    let capture = directory.join(format!("{number}.bin"));
+    let mut in_the_way = salvage::remainder_path(&capture).into_os_string();
+    in_the_way.push(".tmp");
+    std::fs::create_dir(&in_the_way).expect("a directory");
+    let owner = perf_arena::create(&perf_arena::Config {
+        directory: Some(arenas.to_owned()),
+        ring_bytes: 16 << 10,
+        max_ring_bytes: 16 << 10,
+        data_bytes: 1 << 20,
+        staging_bytes: 256 << 10,
+        spool_bytes: 256 << 10,
+        about: perf_arena::About {
+            capture_path: capture,
+            ..perf_arena::About::default()
+        },
+        ..perf_arena::Config::default()
+    });
+    let arena = owner.expect("an arena").path().expect("a file").to_owned();
+    age(&arena, Duration::from_secs(60 * (100 - number)));
+    arena
+}
+
+#[test]
+fn a_program_that_crashes_on_a_full_disk_leaves_bounded_memory() {
+    let directory = child::memory_dir();
+    let arenas = child::private_dir(directory.path(), "arena");
+    let all: Vec<PathBuf> = (0..UNSAVED_ARENAS as u64 + 3)
+        .map(|number| blocked(directory.path(), &arenas, number))
+        .collect();
+    let (old, new) = all.split_at(3);
+    let told = start_beside(&arenas, &directory.path().join("a.bin"));
+    assert_eq!(told.len(), all.len(), "{told:#?}");
+    let is_told = |arena: &PathBuf, what| {
+        let arena = arena.display().to_string();
+        told.iter()
+            .any(|told| told.contains(&arena) && told.contains(what))
+    };
+    for arena in old {
+        assert!(
+            !arena.exists() && is_told(arena, "was removed"),
+            "{told:#?}"
+        );
+    }
+    for arena in new {
+        assert!(
+            arena.exists() && is_told(arena, "stays unsaved"),
+            "{told:#?}"
+        );
+    }
+    // With the way free again, those are saved.
+    for entry in std::fs::read_dir(directory.path())
+        .expect("listed")
+        .flatten()
+    {
+        if entry.path().extension().is_some_and(|it| it == "tmp") {
+            std::fs::remove_dir(entry.path()).expect("removed");
+        }
+    }
+    assert_eq!(
+        start_beside(&arenas, &directory.path().join("b.bin")),
+        [] as [String; 0]
+    );
+    assert_eq!(child::arenas_in(&arenas), [] as [PathBuf; 0]);
 }

@@ -65,7 +65,7 @@ pub enum Cell {
     Nanos(f64),
     /// A rate, a second.
     PerSecond(f64),
-    /// A part of a whole, where 1 is all of it: shown in percent.
+    /// A share of one, shown as per cent.
     Share(f64),
     /// The outline of a distribution: one count a bar.
     Sparkline(Vec<u64>),

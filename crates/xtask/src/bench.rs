@@ -161,7 +161,7 @@ fn thousand_threads(captures: &Path) -> Result<()> {
     let small = captures.join("64mb");
     std::fs::create_dir_all(&small)?;
     let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs"])
         .arg(&small)
         .stderr(Stdio::null())
         .status()

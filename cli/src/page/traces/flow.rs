@@ -1,13 +1,17 @@
 //! One flow: where its time went, and why its tail is slow.
 
 use perf_analysis::traces::{Annotated, Background, Band, Flow, OwnerKind, Traces};
+use perf_render::escape::bounded;
 use perf_render::number::nanos_inline;
 use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table};
 
-use crate::page::counted;
-
 /// Owners below this share of the mean, and of the difference in the tail, are left to JSON.
 const LEAST_SHARE: f64 = 0.001;
+/// By so many standard errors something must be more frequent in the tail to be shown.
+const SURE: f64 = 2.0;
+
+/// Stages that are named above the table.
+const MAX_STAGES: usize = 20;
 
 /// What a flow took in all.
 pub(super) fn total_ns(flow: &Flow) -> u128 {
@@ -22,6 +26,7 @@ pub(super) fn push(document: &mut Document, flow: &Flow) {
     let tail = tail(flow);
     document.table(owners(flow, typical, tail));
     document.table(over_represented(flow, typical, tail));
+    document.table(fan_out(flow));
 }
 
 /// The band of p99, else of the highest percentile that has one.
@@ -32,7 +37,13 @@ fn tail(flow: &Flow) -> Option<&Band> {
 }
 
 fn facts(flow: &Flow) -> Vec<Fact> {
-    let mut facts = vec![Fact::new("stages", flow.events.join(" → "))];
+    let mut stages: Vec<String> = (flow.events.iter().take(MAX_STAGES))
+        .map(|event| bounded(event).into_owned())
+        .collect();
+    if let more @ 1.. = flow.events.len().saturating_sub(MAX_STAGES) {
+        stages.push(format!("{more} more"));
+    }
+    let mut facts = vec![Fact::new("stages", stages.join(" → "))];
     if let (Some(lag), Some(response)) = (&flow.lag, &flow.response) {
         let at = |times: &perf_analysis::traces::Times| {
             let shown = times
@@ -47,20 +58,6 @@ fn facts(flow: &Flow) -> Vec<Fact> {
             format!("{} from the due time", at(response)),
         ));
         facts.push(Fact::new("of it lag", at(lag)));
-    }
-    for fan in &flow.fan_out {
-        facts.push(Fact::new(
-            "fan-out",
-            format!(
-                "{} {:.1} times in {} (at most {}): the first ends after {}, the last after {}",
-                fan.event,
-                fan.mean_spans,
-                counted(fan.traces, "trace", "traces"),
-                fan.max_spans,
-                nanos_inline(fan.first_end_mean_ns as f64),
-                nanos_inline(fan.last_end_mean_ns as f64),
-            ),
-        ));
     }
     facts
 }
@@ -78,6 +75,7 @@ fn owners(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
         Column::new("typical", "typical_ns").keep(Keep::IfRoom(2)),
         Column::new(&tail_title, "tail_ns").keep(Keep::IfRoom(1)),
         Column::new("more by", "difference_ns").keep(Keep::IfRoom(0)),
+        Column::new("±", "standard_error_ns").keep(Keep::IfWide),
     ];
     let whole = |band: Option<&Band>| band.map(|band| band.mean_ns);
     let difference = |usual: Option<u64>, slow: Option<u64>| {
@@ -105,6 +103,7 @@ fn owners(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
             ns(of(typical)),
             ns(of(tail)),
             Cell::or_absent(more, Cell::Nanos),
+            Cell::or_absent(error_of_difference(typical, tail, at), Cell::Nanos),
         ]));
     }
     let mean = flow.end_to_end.as_ref().map(|times| times.mean);
@@ -120,6 +119,37 @@ fn owners(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
     Table { rows, columns }
 }
 
+/// The standard error of what owner `at` contributes more in the tail than usually.
+fn error_of_difference(typical: Option<&Band>, tail: Option<&Band>, at: usize) -> Option<f64> {
+    let of = |band: Option<&Band>| band?.owners.get(at)?.standard_error_ns;
+    Some(of(typical)?.hypot(of(tail)?))
+}
+
+/// Events that a trace has several of, such as the orders of a signal.
+fn fan_out(flow: &Flow) -> Table {
+    let rows = flow.fan_out.iter().map(|fan| {
+        Row::new(vec![
+            Cell::name(&fan.event),
+            Cell::Count(fan.traces),
+            Cell::Number(fan.mean_spans),
+            Cell::Count(fan.max_spans),
+            Cell::Nanos(fan.first_end_mean_ns as f64),
+            Cell::Nanos(fan.last_end_mean_ns as f64),
+        ])
+    });
+    Table {
+        rows: rows.collect(),
+        columns: vec![
+            Column::new("several in a trace", "event"),
+            Column::new("traces", "traces"),
+            Column::new("spans", "mean_spans"),
+            Column::new("most", "max_spans").keep(Keep::IfRoom(1)),
+            Column::new("first ends", "first_end_mean_ns"),
+            Column::new("last ends", "last_end_mean_ns"),
+        ],
+    }
+}
+
 fn over_represented(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
     let place = |band: Option<&Band>| {
         let percentile = band?.percentile;
@@ -130,9 +160,12 @@ fn over_represented(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) ->
     let (Some(usual), Some(slow)) = (place(typical), place(tail)) else {
         return Table::default();
     };
+    let traces = |at: usize| flow.bands[at].count as f64;
     let row = |name: String, shares: &[f64]| {
+        let spread = |at: usize| shares[at] * (1.0 - shares[at]) / traces(at);
+        let error = (spread(usual) + spread(slow)).sqrt();
         let (usual, slow) = (shares[usual], shares[slow]);
-        (slow > usual).then(|| {
+        (slow - usual > SURE * error).then(|| {
             let times = match usual > 0.0 {
                 true => Cell::Number(slow / usual),
                 false => Cell::Absent,

@@ -60,9 +60,9 @@ fn facts(trace: &KeptTrace, zone: &Zone) -> Vec<Fact> {
 }
 
 fn table(trace: &KeptTrace) -> Table {
-    let depths = depths(trace);
-    let spans = trace.spans.iter().zip(depths).take(MAX_SPANS);
-    let rows = spans.map(|(span, depth)| {
+    let rows = in_tree_order(trace).into_iter().take(MAX_SPANS);
+    let rows = rows.map(|(at, depth)| {
+        let span = &trace.spans[at];
         let mark = match span.outcome {
             Outcome::Ok => None,
             Outcome::Error => Some("error"),
@@ -101,14 +101,23 @@ fn table(trace: &KeptTrace) -> Table {
     }
 }
 
-/// How deep each span is nested. Parents come before their children.
-fn depths(trace: &KeptTrace) -> Vec<usize> {
-    let mut depths: Vec<usize> = Vec::with_capacity(trace.spans.len());
-    for span in &trace.spans {
-        let depth = span.parent.and_then(|parent| depths.get(parent));
-        depths.push(depth.map_or(0, |depth| depth + 1));
+/// Each span with how deep it is nested, right behind its parent and its elder siblings.
+fn in_tree_order(trace: &KeptTrace) -> Vec<(usize, usize)> {
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); trace.spans.len()];
+    let mut waiting: Vec<(usize, usize)> = Vec::new();
+    for (at, span) in trace.spans.iter().enumerate().rev() {
+        match span.parent.and_then(|parent| children.get_mut(parent)) {
+            // From the last to the first, as they are taken off a stack again.
+            Some(siblings) => siblings.push(at),
+            None => waiting.push((at, 0)),
+        }
     }
-    depths
+    let mut order = Vec::with_capacity(trace.spans.len());
+    while let Some((at, depth)) = waiting.pop() {
+        order.push((at, depth));
+        waiting.extend(children[at].iter().map(|child| (*child, depth + 1)));
+    }
+    order
 }
 
 /// A bar of eighths of a column. Something that takes no time at all still shows.
@@ -134,6 +143,8 @@ fn bar(start: u64, duration: u64, whole: u64) -> String {
             (low, 8) if low < 4 => '█',
             (low, 8) if low < 7 => '▐',
             (_, 8) => '▕',
+            (low, high) if high - low <= 2 && high <= 4 => '▏',
+            (low, high) if high - low <= 2 && low >= 4 => '▕',
             (low, _) if low < 4 => '▌',
             _ => '▐',
         });

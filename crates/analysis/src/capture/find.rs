@@ -95,7 +95,7 @@ fn regular(path: &Path, meta: &Metadata) -> Result<(), Error> {
     }
 }
 
-pub(super) fn io_error(path: &Path, error: io::Error) -> Error {
+pub(crate) fn io_error(path: &Path, error: io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::Io(error),

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::report::CaptureState;
 use crate::warning::{Warning, WarningKind};
 pub(crate) use file::CaptureFile;
+pub(crate) use find::io_error;
 pub(crate) use join::Capture;
 
 /// How to open.

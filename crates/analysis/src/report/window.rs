@@ -71,6 +71,14 @@ impl Lifetime {
         }
     }
 
+    /// The first and the last instant of it that `timeline` selects; `None` if it selects nothing.
+    pub(crate) fn touched(self, timeline: &Timeline) -> Option<(i64, i64)> {
+        let from = (timeline.since).map_or(self.start, |since| since.max(self.start));
+        let before = timeline.until.map(|until| until.saturating_sub(1));
+        let to = before.map_or(self.end, |before| before.min(self.end));
+        (from <= to).then_some((from, to))
+    }
+
     /// The stretch of it that `timeline` selects, half open.
     pub(crate) fn selected(self, timeline: &Timeline) -> (i64, i64) {
         let from = timeline

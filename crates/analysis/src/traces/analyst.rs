@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use perf_format::TraceId;
 
 use super::anatomy::Anatomy;
-use super::flows::{Ends, FlowTable, Incomplete, Scratch};
+use super::flows::{Incomplete, Scratch};
 use super::intervals::Intervals;
 use super::kept::{Kept, MAX_ASKED, Slowest, renamed};
 use super::span::Span;
+use super::table::{Ends, FlowTable};
 use super::trace::{Note, Trace, TraceSink};
 use super::world::{Domain, World};
 use crate::capture::Capture;
@@ -264,7 +265,7 @@ impl<S: TraceSink> Analyst<S> {
         self.totals.only_open += 1;
     }
 
-    /// Counts the ids with open spans of which no record was seen.
+    /// Counts the ids with open spans of which no record was seen, the last traces that there are.
     pub(crate) fn close_unseen(&mut self, scene: &Scene<'_>) {
         for (number, domain) in scene.world.domains.iter().enumerate() {
             for (id, opens) in &domain.opens {
@@ -278,6 +279,7 @@ impl<S: TraceSink> Analyst<S> {
                 }
             }
         }
+        self.flows.settle();
     }
 
     /// Adds another worker's sums.

@@ -1,5 +1,7 @@
 //! A distribution that is counted into one value at a time.
 
+use std::collections::BTreeMap;
+
 use perf_format::{Histogram, bins};
 
 /// Counts of values in the bins of percentiles.
@@ -9,32 +11,77 @@ pub(crate) struct Counts {
     pub(crate) sum: u128,
     min: u64,
     max: u64,
-    counts: Vec<u64>,
+    /// By bin. Narrow, since there are many and few of them are in the cache.
+    counts: Vec<u32>,
+    /// By bin: what did not fit any more.
+    spilled: BTreeMap<usize, u64>,
+    /// Values that are not counted yet: bins lie far apart, and of many at once several are fetched together.
+    pending: Vec<u64>,
 }
+
+/// So many values are counted at once.
+const BATCH: usize = 64;
 
 impl Counts {
     #[inline]
     pub(crate) fn record(&mut self, value: u64) {
-        let bin = bins::index(value);
-        if bin >= self.counts.len() {
-            self.counts.resize(bin + 1, 0);
-        }
-        self.counts[bin] += 1;
-        self.sum += u128::from(value);
-        self.max = self.max.max(value);
-        self.min = if self.count == 0 {
-            value
-        } else {
-            self.min.min(value)
-        };
         self.count += 1;
+        if self.pending.len() >= BATCH {
+            self.settle();
+        }
+        self.pending.push(value);
     }
 
+    /// Counts what is pending: before anything but `count` is looked at.
+    #[inline(never)]
+    pub(crate) fn settle(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let Some(most) = pending.iter().copied().max() else {
+            return;
+        };
+        let bins = bins::index(most) + 1;
+        if bins > self.counts.len() {
+            self.min = if self.counts.is_empty() {
+                u64::MAX
+            } else {
+                self.min
+            };
+            self.counts.resize(bins, 0);
+        }
+        self.max = self.max.max(most);
+        for value in &pending {
+            let bin = bins::index(*value);
+            match self.counts[bin].checked_add(1) {
+                Some(count) => self.counts[bin] = count,
+                None => self.add(bin, 1),
+            }
+            self.sum += u128::from(*value);
+            self.min = self.min.min(*value);
+        }
+        self.pending = pending;
+        self.pending.clear();
+    }
+
+    #[cold]
+    fn add(&mut self, bin: usize, count: u64) {
+        let whole = u64::from(self.counts[bin]) + count;
+        match u32::try_from(whole) {
+            Ok(count) => self.counts[bin] = count,
+            Err(_) => {
+                self.counts[bin] = 0;
+                *self.spilled.entry(bin).or_default() += whole;
+            }
+        }
+    }
+
+    /// Adds what `other` holds, which is settled.
     pub(crate) fn merge(&mut self, other: &Counts) {
+        debug_assert!(other.pending.is_empty(), "it is settled");
         if other.count == 0 {
             return;
         }
-        self.min = if self.count == 0 {
+        self.settle();
+        self.min = if self.counts.is_empty() {
             other.min
         } else {
             self.min.min(other.min)
@@ -45,12 +92,46 @@ impl Counts {
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
         }
-        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            *mine += theirs;
+        for (bin, count) in other
+            .counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            self.add(bin, u64::from(*count));
+        }
+        for (bin, count) in &other.spilled {
+            *self.spilled.entry(*bin).or_default() += count;
         }
     }
 
+    /// What was counted; settled before.
     pub(crate) fn histogram(&self) -> Histogram {
-        Histogram::from_counts(&self.counts, self.sum, self.min, self.max).unwrap_or_default()
+        debug_assert!(self.pending.is_empty(), "it is settled");
+        let mut counts: Vec<u64> = self.counts.iter().map(|count| u64::from(*count)).collect();
+        for (bin, count) in &self.spilled {
+            counts[*bin] += count;
+        }
+        Histogram::from_counts(&counts, self.sum, self.min, self.max).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_kept_aside() {
+        let mut counts = Counts::default();
+        counts.record(5);
+        counts.settle();
+        counts.counts[5] = u32::MAX;
+        counts.record(5);
+        counts.record(5);
+        counts.settle();
+        let other = counts.clone();
+        counts.merge(&other);
+        let expected = 2 * (u64::from(u32::MAX) + 2);
+        assert_eq!(counts.histogram().counts()[5], expected);
     }
 }

@@ -7,10 +7,9 @@ use super::counts::Counts;
 use super::hash::{NumberMap, spread};
 use super::notes::{NoteCounts, encode};
 use super::owners::Owners;
-use super::trace::{FlowId, Trace};
+use super::sample::Sample;
+use super::trace::Trace;
 
-/// Flows that are told apart while reading. Of more, those whose hash is high count as others.
-const MAX_FLOWS: usize = 4096;
 /// Values of the annotation that flows are split by; with more they are not split.
 pub const MAX_BY_VALUES: usize = 4096;
 /// Annotations of one trace that are looked at.
@@ -45,14 +44,12 @@ impl Incomplete {
     }
 }
 
-/// One stage of a flow.
+/// One stage of a flow, of traces in which some stage occurs more than once; of all others only how many there are is
+/// counted, since each has each stage once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StageSums {
     pub(crate) spans: u64,
     pub(crate) traces: u64,
-    pub(crate) inclusive: u128,
-    /// From the start of the trace to the first start of the stage.
-    pub(crate) first_starts: Counts,
     /// Traces that have it more than once: how many, with how many spans, at most how many, and the sums from the trace's
     /// start to the first end and to the last.
     pub(crate) fan_traces: u64,
@@ -78,6 +75,12 @@ pub(crate) struct FlowSums {
     pub(crate) cells: Cells,
     /// By number of owner; those of gaps stay empty.
     pub(crate) stages: Vec<StageSums>,
+    /// By number of owner: the durations of its spans.
+    pub(crate) inclusive: Vec<u64>,
+    /// Traces that have each stage once.
+    pub(crate) plain: u64,
+    /// When stages began, of a few traces.
+    pub(crate) sample: Sample,
     pub(crate) e2e: Counts,
     pub(crate) lag: Counts,
     pub(crate) response: Counts,
@@ -108,7 +111,7 @@ pub(crate) enum FlowKey {
 
 impl FlowKey {
     /// Decides which flows go first when there are too many. The rules that were asked for never go.
-    fn hash(&self) -> u64 {
+    pub(crate) fn hash(&self) -> u64 {
         match self {
             Self::Rule(_) => 0,
             Self::Events(events) => set_hash(events),
@@ -116,7 +119,7 @@ impl FlowKey {
     }
 }
 
-fn set_hash(events: &[u32]) -> u64 {
+pub(crate) fn set_hash(events: &[u32]) -> u64 {
     let sum = events.iter().fold(0_u64, |sum, event| {
         sum.wrapping_add(spread(u64::from(*event) + 1))
     });
@@ -127,7 +130,6 @@ fn set_hash(events: &[u32]) -> u64 {
 #[derive(Debug, Clone, Copy, Default)]
 struct Occurrences {
     spans: u64,
-    first_start: u64,
     first_end: u64,
     last_end: u64,
 }
@@ -137,18 +139,22 @@ struct Occurrences {
 pub(crate) struct Scratch {
     occurrences: Vec<Occurrences>,
     touched: Vec<usize>,
+    numbers: Vec<usize>,
     bytes: Vec<u8>,
     seen: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl FlowSums {
-    fn new(id: u32, key: FlowKey, events: usize) -> Self {
+    pub(crate) fn new(id: u32, key: FlowKey, events: usize) -> Self {
         Self {
             id,
             key,
             owners: Owners::new(events),
             cells: Cells::default(),
             stages: Vec::new(),
+            inclusive: Vec::new(),
+            plain: 0,
+            sample: Sample::default(),
             e2e: Counts::default(),
             lag: Counts::default(),
             response: Counts::default(),
@@ -176,50 +182,49 @@ impl FlowSums {
     ) {
         let e2e = trace.end_to_end();
         self.e2e.record(e2e);
-        for (bit, count) in self.outcomes.iter_mut().enumerate() {
-            *count += u64::from(trace.outcomes >> bit & 1);
+        if trace.outcomes != 1 {
+            for (bit, count) in self.outcomes.iter_mut().enumerate() {
+                *count += u64::from(trace.outcomes >> bit & 1);
+            }
+            self.failed += 1;
         }
-        self.failed += u64::from(trace.outcomes > 1);
         self.lossy += u64::from(trace.is_lossy);
         if self.id == u32::MAX {
             return;
         }
-        let spans = trace.spans;
-        self.add_owners(trace, block, bin_of(e2e) >> level);
-        if repeats {
+        self.add_owners(trace, block, bin_of(e2e) >> level, &mut scratch.numbers);
+        self.sample.offer(trace);
+        // The traces of a rule do not all have the same stages.
+        if repeats || matches!(self.key, FlowKey::Rule(_)) {
             self.add_repeated(trace, scratch);
         } else {
-            for span in spans {
-                let number = self.owners.stage(span.event());
-                let stage = &mut self.stages[number];
-                stage.spans += 1;
-                stage.traces += 1;
-                stage.inclusive += u128::from(span.duration());
-                stage.first_starts.record(span.start - trace.start);
-            }
+            self.plain += 1;
         }
     }
 
-    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, bin: u32) {
-        let known = self.owners.list.len();
-        for span in trace.spans {
-            self.owners.stage(span.event());
-        }
-        for gap in trace.gaps() {
-            self.owners.gap(gap.from, gap.to);
-        }
+    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, bin: u32, numbers: &mut Vec<usize>) {
+        numbers.clear();
+        numbers.extend(
+            trace
+                .spans
+                .iter()
+                .map(|span| self.owners.stage(span.event())),
+        );
+        let gaps = trace.gaps().iter();
+        numbers.extend(gaps.map(|gap| self.owners.gap(gap.from, gap.to)));
         let owners = self.owners.list.len();
-        if owners > known {
+        if owners > self.stages.len() {
             self.stages.resize_with(owners, StageSums::default);
+            self.inclusive.resize(owners, 0);
         }
         let row = self.cells.add(block, bin, owners);
-        for (span, own) in trace.spans.iter().zip(&trace.anatomy.own) {
-            let slot = &mut row[self.owners.stage(span.event())];
-            *slot = slot.saturating_add(*own);
+        let (stages, gaps) = numbers.split_at(trace.spans.len());
+        for ((number, span), own) in stages.iter().zip(trace.spans).zip(&trace.anatomy.own) {
+            row[*number] = row[*number].saturating_add(*own);
+            self.inclusive[*number] = self.inclusive[*number].saturating_add(span.duration());
         }
-        for gap in trace.gaps() {
-            let slot = &mut row[self.owners.gap(gap.from, gap.to)];
-            *slot = slot.saturating_add(gap.end - gap.start);
+        for (number, gap) in gaps.iter().zip(trace.gaps()) {
+            row[*number] = row[*number].saturating_add(gap.end - gap.start);
         }
     }
 
@@ -231,19 +236,16 @@ impl FlowSums {
             let number = self.owners.stage(span.event());
             let stage = &mut self.stages[number];
             stage.spans += 1;
-            stage.inclusive += u128::from(span.duration());
             let mine = &mut found[number];
             if mine.spans == 0 {
                 scratch.touched.push(number);
                 *mine = Occurrences {
                     spans: 1,
-                    first_start: span.start,
                     first_end: span.end,
                     last_end: span.end,
                 };
             } else {
                 mine.spans += 1;
-                mine.first_start = mine.first_start.min(span.start);
                 mine.first_end = mine.first_end.min(span.end);
                 mine.last_end = mine.last_end.max(span.end);
             }
@@ -252,7 +254,6 @@ impl FlowSums {
             let mine = std::mem::take(&mut found[number]);
             let stage = &mut self.stages[number];
             stage.traces += 1;
-            stage.first_starts.record(mine.first_start - trace.start);
             if mine.spans > 1 {
                 stage.fan_traces += 1;
                 stage.fan_spans += mine.spans;
@@ -324,8 +325,20 @@ impl FlowSums {
         }
     }
 
+    pub(crate) fn settle(&mut self) {
+        self.cells.settle();
+        let counts = [
+            &mut self.e2e,
+            &mut self.lag,
+            &mut self.response,
+            &mut self.ages,
+        ];
+        counts.into_iter().for_each(Counts::settle);
+        self.by.values_mut().for_each(|counts| counts.e2e.settle());
+    }
+
     /// Adds another worker's sums of the same flow.
-    fn merge(&mut self, other: FlowSums) {
+    pub(crate) fn merge(&mut self, other: FlowSums) {
         self.merge_counts(&other);
         let numbers: Vec<usize> = other
             .owners
@@ -335,9 +348,14 @@ impl FlowSums {
             .collect();
         self.stages
             .resize_with(self.owners.list.len(), StageSums::default);
-        for (number, stage) in numbers.iter().zip(&other.stages) {
+        self.inclusive.resize(self.owners.list.len(), 0);
+        for ((number, stage), inclusive) in numbers.iter().zip(&other.stages).zip(&other.inclusive)
+        {
             self.stages[*number].merge(stage);
+            self.inclusive[*number] = self.inclusive[*number].saturating_add(*inclusive);
         }
+        self.plain += other.plain;
+        self.sample.merge(other.sample);
         self.cells.merge(&other.cells, &numbers);
         for (key, count) in other.met {
             *self.met.entry(key).or_default() += count;
@@ -383,214 +401,10 @@ impl StageSums {
     fn merge(&mut self, other: &StageSums) {
         self.spans += other.spans;
         self.traces += other.traces;
-        self.inclusive += other.inclusive;
-        self.first_starts.merge(&other.first_starts);
         self.fan_traces += other.fan_traces;
         self.fan_spans += other.fan_spans;
         self.fan_most = self.fan_most.max(other.fan_most);
         self.fan_first += other.fan_first;
         self.fan_last += other.fan_last;
-    }
-}
-
-/// A rule of `--flow` whose events the captures have.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ends {
-    pub(crate) rule: usize,
-    pub(crate) first: u32,
-    pub(crate) last: u32,
-}
-
-/// All flows that one worker has met.
-#[derive(Debug)]
-pub(crate) struct FlowTable {
-    pub(crate) flows: Vec<FlowSums>,
-    /// Those that are not told apart.
-    pub(crate) other: FlowSums,
-    /// With at most 64 events: by the bits of a set.
-    by_bits: NumberMap<u64, u32>,
-    by_key: HashMap<FlowKey, u32>,
-    rules: Vec<Ends>,
-    events: usize,
-    next_id: u32,
-    /// Flows whose hash is above this are others.
-    ceiling: u64,
-    set: Vec<u32>,
-    /// How often neighbouring bins of cells were joined.
-    pub(crate) level: u32,
-}
-
-/// Bytes of all cells, at most; beyond, neighbouring bins are joined.
-const MAX_CELL_BYTES: usize = 256 << 20;
-
-/// Place of a flow in its table; [`OTHER`] for those not told apart.
-pub(crate) type Place = u32;
-pub(crate) const OTHER: Place = u32::MAX;
-
-impl FlowTable {
-    pub(crate) fn new(events: usize, rules: Vec<Ends>) -> Self {
-        Self {
-            flows: Vec::new(),
-            other: FlowSums::new(u32::MAX, FlowKey::Events(Box::new([])), 0),
-            by_bits: NumberMap::default(),
-            by_key: HashMap::new(),
-            rules,
-            events,
-            next_id: 0,
-            ceiling: u64::MAX,
-            set: Vec::new(),
-            level: 0,
-        }
-    }
-
-    /// The flow of a trace of these events (any order, any repetition), and whether one of them is repeated.
-    #[inline]
-    pub(crate) fn find(&mut self, events: impl Iterator<Item = u32> + Clone) -> (Place, bool) {
-        if self.events > 64 {
-            return self.find_by_set(events);
-        }
-        let (mut bits, mut repeats) = (0_u64, false);
-        for event in events.clone() {
-            let bit = 1 << event;
-            repeats |= bits & bit != 0;
-            bits |= bit;
-        }
-        match self.by_bits.get(&bits) {
-            Some(place) => (*place, repeats),
-            None => {
-                let (place, _) = self.find_by_set(events);
-                if place != OTHER {
-                    self.by_bits.insert(bits, place);
-                }
-                (place, repeats)
-            }
-        }
-    }
-
-    fn find_by_set(&mut self, events: impl Iterator<Item = u32>) -> (Place, bool) {
-        let mut set = std::mem::take(&mut self.set);
-        set.clear();
-        set.extend(events);
-        let all = set.len();
-        set.sort_unstable();
-        set.dedup();
-        let repeats = set.len() < all;
-        let has = |event: &u32| set.binary_search(event).is_ok();
-        let rule = self
-            .rules
-            .iter()
-            .find(|ends| has(&ends.first) && has(&ends.last));
-        let place = match rule {
-            Some(ends) => self.place(FlowKey::Rule(ends.rule)),
-            None if set_hash(&set) > self.ceiling => OTHER,
-            // No key is made of the set unless it is new: borrowed look-ups need the very type, so it is cloned here.
-            None => self.place(FlowKey::Events(set.as_slice().into())),
-        };
-        self.set = set;
-        (place, repeats)
-    }
-
-    fn place(&mut self, key: FlowKey) -> Place {
-        if let Some(place) = self.by_key.get(&key) {
-            return *place;
-        }
-        let place = self.flows.len() as u32;
-        self.by_key.insert(key.clone(), place);
-        self.flows
-            .push(FlowSums::new(self.next_id, key.clone(), self.events));
-        self.next_id += 1;
-        if self.flows.len() > MAX_FLOWS {
-            self.give_up_some();
-            return self.by_key.get(&key).copied().unwrap_or(OTHER);
-        }
-        place
-    }
-
-    /// Halves the hashes that are told apart until there are few enough. Which flows stay depends on all of them, not on
-    /// their order.
-    fn give_up_some(&mut self) {
-        while self.flows.len() > MAX_FLOWS && self.ceiling > 0 {
-            self.ceiling /= 2;
-            let ceiling = self.ceiling;
-            let (kept, given_up): (Vec<_>, Vec<_>) = std::mem::take(&mut self.flows)
-                .into_iter()
-                .partition(|flow| flow.key.hash() <= ceiling);
-            given_up
-                .iter()
-                .for_each(|flow| self.other.merge_counts(flow));
-            self.flows = kept;
-        }
-        self.by_bits.clear();
-        self.by_key = (self.flows.iter().enumerate())
-            .map(|(place, flow)| (flow.key.clone(), place as u32))
-            .collect();
-    }
-
-    pub(crate) fn sums(&mut self, place: Place) -> &mut FlowSums {
-        match place {
-            OTHER => &mut self.other,
-            place => &mut self.flows[place as usize],
-        }
-    }
-
-    pub(crate) fn id(&self, place: Place) -> FlowId {
-        match place {
-            OTHER => FlowId::OTHER,
-            place => FlowId(self.flows[place as usize].id),
-        }
-    }
-
-    /// Whether some flows could not be told apart.
-    pub(crate) fn other_was_used(&self) -> bool {
-        self.ceiling < u64::MAX
-    }
-
-    /// Adds another worker's table. By number of its flows: what they are called here.
-    pub(crate) fn merge(&mut self, mut other: FlowTable) -> Vec<FlowId> {
-        let level = self.level.max(other.level);
-        self.coarsen_to(level);
-        other.coarsen_to(level);
-        let mut ids = vec![FlowId::OTHER; other.next_id as usize];
-        self.other.merge_counts(&other.other);
-        if other.ceiling < self.ceiling {
-            self.ceiling = other.ceiling;
-            self.flows.retain(|flow| {
-                let stays = flow.key.hash() <= other.ceiling;
-                if !stays {
-                    self.other.merge_counts(flow);
-                }
-                stays
-            });
-            self.give_up_some();
-        }
-        for flow in other.flows {
-            let theirs = flow.id as usize;
-            let place = match flow.key.hash() > self.ceiling {
-                true => OTHER,
-                false => self.place(flow.key.clone()),
-            };
-            match place {
-                OTHER => self.other.merge_counts(&flow),
-                place => self.flows[place as usize].merge(flow),
-            }
-            ids[theirs] = self.id(place);
-        }
-        self.bound();
-        ids
-    }
-
-    /// Keeps cells within their bound. How coarse they become depends on all traces, not on their order.
-    pub(crate) fn bound(&mut self) {
-        let bytes = |flows: &[FlowSums]| flows.iter().map(|flow| flow.cells.bytes()).sum::<usize>();
-        while bytes(&self.flows) > MAX_CELL_BYTES && self.level < 12 {
-            self.coarsen_to(self.level + 1);
-        }
-    }
-
-    fn coarsen_to(&mut self, level: u32) {
-        while self.level < level {
-            self.flows.iter_mut().for_each(|flow| flow.cells.coarsen());
-            self.level += 1;
-        }
     }
 }

@@ -25,9 +25,13 @@ mod owners;
 mod repeats;
 mod result;
 mod run;
+mod sample;
+mod show;
 mod span;
 mod stitch;
 mod summary;
+mod table;
+mod tail;
 mod trace;
 mod world;
 

@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use super::ahead::{Ahead, look_ahead};
 use super::analyst::{Analyst, Closing, Scene};
 use super::chunk::{ChunkRef, Grouped};
-use super::flows::Ends;
 use super::options::{MAX_SLOWEST, TraceOptions};
 use super::result::Traces;
 use super::stitch::{Fragments, Leaving, OwnedNote, Stitcher};
 use super::summary::Summary;
+use super::table::Ends;
 use super::trace::{FlowId, Note, TraceSink};
 use super::world::{Builder, World, selection};
 use crate::capture::{Capture, CaptureSet};
@@ -43,6 +43,8 @@ struct Seat<S> {
     analyst: Analyst<S>,
     bytes: Vec<u8>,
     grouped: Grouped,
+    /// By trace of the chunk: whether it may lie in others as well.
+    repeats: Vec<bool>,
 }
 
 type ChunkResult = Result<Result<Fragments, FormatError>, Error>;
@@ -94,6 +96,7 @@ impl<'a> Run<'a> {
                 analyst: Analyst::new(&scene, make(&self.world)),
                 bytes: Vec::new(),
                 grouped: Grouped::default(),
+                repeats: Vec::new(),
             })
         };
         let leave = |seat| {
@@ -309,6 +312,12 @@ impl<'a> Run<'a> {
         let mut spans = std::mem::take(&mut grouped.spans);
         let mut rows = grouped.notes().iter().peekable();
         let mut notes: Vec<Note<'_>> = Vec::new();
+        // All at once: each look-up waits for memory, and so they wait together.
+        let domain = of.domain as u32;
+        let ids = &grouped.columns.trace_ids;
+        seat.repeats.clear();
+        seat.repeats
+            .extend(ids.iter().map(|id| ahead.repeats.may_repeat(domain, *id)));
         let mut from = 0;
         for (at, to) in grouped.ends().iter().enumerate() {
             let (id, mine) = (
@@ -323,7 +332,7 @@ impl<'a> Run<'a> {
             if id == 0 || (mine.is_empty() && notes.is_empty()) {
                 continue;
             }
-            if ahead.repeats.may_repeat(of.domain as u32, id) {
+            if seat.repeats[at] {
                 fragments
                     .ids
                     .push((id, mine.len() as u32, notes.len() as u32));

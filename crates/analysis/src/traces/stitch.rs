@@ -15,7 +15,7 @@ use super::trace::{Note, What};
 /// Parts of the waiting room, each with a task of its own.
 const ROOMS: usize = 16;
 /// Records that wait, at most: 256 MiB of spans.
-const MAX_WAITING: usize = 8 << 20;
+const MAX_WAITING: usize = if cfg!(test) { 1000 } else { 8 << 20 };
 /// Closed ids that a room remembers, to tell when one is used again.
 const MAX_REMEMBERED: usize = 1 << 18;
 
@@ -231,5 +231,47 @@ impl Room {
             });
         }
         leaving
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A trace without end, and a short one in every chunk: the one that waits longest goes first, and none is lost.
+    #[test]
+    fn too_many_records_make_room() {
+        let mut stitcher = Stitcher::new();
+        let left: Mutex<Vec<(u64, usize, bool)>> = Mutex::new(Vec::new());
+        let close = |leaving: &mut Vec<Leaving>| {
+            let mine = leaving
+                .iter()
+                .map(|each| (each.id, each.trace.spans.len(), each.early));
+            left.lock().unwrap().extend(mine);
+        };
+        for chunk in 0..20 {
+            let span = |at: u64| Span::new((at, at + 1), at, 0, 0, 0);
+            let at = chunk * 1000;
+            stitcher.take(&[Fragments {
+                domain: 0,
+                ids: vec![(1, 100, 0), (1000 + chunk, 50, 0)],
+                spans: (0..150).map(|n| span(at + n % 100 * 9)).collect(),
+                notes: Vec::new(),
+            }]);
+            stitcher.close(|_, _, _| false, close);
+            let waiting: usize = stitcher.rooms.iter().map(Room::records).sum();
+            assert!(waiting <= MAX_WAITING, "{waiting} records wait");
+        }
+        assert!(stitcher.early > 0);
+        stitcher.close(|_, _, _| true, close);
+        let left = left.into_inner().unwrap();
+        assert_eq!(
+            left.iter().map(|(_, spans, _)| spans).sum::<usize>(),
+            20 * 150
+        );
+        let early = left.iter().filter(|(.., early)| *early).count();
+        assert_eq!(early as u64, stitcher.early);
     }
 }

@@ -7,30 +7,23 @@ use perf_format::Histogram;
 
 use super::ahead::Ahead;
 use super::analyst::Analyst;
-use super::bands::{Found, bands, means};
+use super::bands::{bands, means};
 use super::counts::Counts;
 use super::flows::{FlowKey, FlowSums, StageSums, Unmeasured};
-use super::kept::{Kept, KeptValue};
 use super::notes::{ByBin, decode};
 use super::options::TraceOptions;
 use super::owners::Owner;
 use super::result::*;
 use super::run::FlowNames;
-use super::trace::{FlowId, TraceSink};
+use super::tail::{annotations, in_order, shares, varied};
+use super::trace::TraceSink;
 use super::world::World;
 use crate::capture::Capture;
 use crate::report::{CaptureSummary, Percentiles, Selected};
-use crate::value::UnixNs;
 use crate::warning::Warning;
 
-/// Annotations that are shown of one flow.
-const MAX_ANNOTATED: usize = 20;
 /// Values of `--by` that are shown of one flow.
 const MAX_BY: usize = 32;
-/// By so many standard errors the tail must differ.
-const SURE: f64 = 3.0;
-/// What all readers of JSON keep exactly.
-const EXACT_IN_JSON: u64 = 1 << 53;
 
 /// What the result is made from, besides the sums.
 pub(crate) struct Summary<'a> {
@@ -160,11 +153,13 @@ impl Summary<'_> {
 
     /// Stages by median first start; of equal ones the longer, which holds the other.
     fn events_in_order(&self, flow: &FlowSums) -> Vec<u32> {
-        let mut stages: Vec<(u64, Reverse<u128>, u32)> = Vec::new();
-        for (owner, stage) in flow.owners.list.iter().zip(&flow.stages) {
+        let mut stages: Vec<(u64, Reverse<u64>, u32)> = Vec::new();
+        for (number, owner) in flow.owners.list.iter().enumerate() {
             if let Owner::Stage(event) = owner {
-                let first = stage.first_starts.histogram().quantile(0.5).unwrap_or(0);
-                let mean = stage.inclusive / u128::from(stage.spans.max(1));
+                // What no trace of the sample has is rare, and comes last.
+                let first = flow.sample.median_first_start(*event).unwrap_or(u64::MAX);
+                let spans = flow.plain + flow.stages[number].spans;
+                let mean = flow.inclusive[number] / spans.max(1);
                 stages.push((first, Reverse(mean), *event));
             }
         }
@@ -333,16 +328,17 @@ impl Summary<'_> {
                 match flow.owners.list[*number] {
                     Owner::Stage(event) => {
                         let stage = &flow.stages[*number];
-                        let inclusive = stage.inclusive as f64 * self.world.ns_per_unit;
+                        let inclusive = flow.inclusive[*number] as f64 * self.world.ns_per_unit;
+                        let spans = flow.plain + stage.spans;
                         OwnerStats {
                             kind: OwnerKind::Stage,
                             owner: name(event),
                             from: None,
                             to: None,
-                            spans: Some(stage.spans),
-                            traces: Some(stage.traces),
-                            inclusive_mean_ns: (stage.spans > 0)
-                                .then(|| (inclusive / stage.spans as f64).round() as u64),
+                            spans: Some(spans),
+                            traces: Some(flow.plain + stage.traces),
+                            inclusive_mean_ns: (spans > 0)
+                                .then(|| (inclusive / spans as f64).round() as u64),
                             own_mean_ns,
                             own_share,
                         }
@@ -434,145 +430,9 @@ impl Summary<'_> {
             });
         Some(shown.collect())
     }
-
-    fn kept(&self, kept: &Kept, names: &FlowNames) -> KeptTrace {
-        let name = |event| self.world.event_name(event).to_owned();
-        let from_start = |units: u64| self.world.ns(units - kept.start);
-        let flow = match kept.flow {
-            FlowId::OTHER => "other",
-            flow => super::run::name_of(names, flow).unwrap_or("other"),
-        };
-        let spans = kept.spans.iter().map(|(span, parent, own)| KeptSpan {
-            event: name(span.event()),
-            thread: self.world.thread_name(span.thread()).to_owned(),
-            outcome: span.outcome(),
-            start_ns: from_start(span.start),
-            duration_ns: self.world.ns(span.duration()),
-            own_ns: self.world.ns(*own),
-            parent: usize::try_from(*parent)
-                .ok()
-                .filter(|parent| *parent < kept.spans.len()),
-        });
-        let gaps = kept.gaps.iter().map(|gap| KeptGap {
-            from: name(gap.from),
-            to: name(gap.to),
-            start_ns: from_start(gap.start),
-            duration_ns: self.world.ns(gap.end - gap.start),
-        });
-        let annotations = kept.annotations.iter().map(|(key, value)| {
-            let value = match value {
-                KeptValue::Text(text) => Scalar::Text(text.clone()),
-                KeptValue::Int(value) if value.unsigned_abs() < EXACT_IN_JSON => {
-                    Scalar::Int(*value)
-                }
-                KeptValue::Int(value) => Scalar::Text(value.to_string()),
-                KeptValue::Float(value) => Scalar::Float(*value),
-            };
-            (key.clone(), value)
-        });
-        let domain = &self.world.domains[kept.domain];
-        KeptTrace {
-            trace: kept.id.to_string(),
-            flow: flow.to_owned(),
-            start_unix_ns: UnixNs(domain.unix_ns(self.captures, kept.start)),
-            end_to_end_ns: self.world.ns(kept.end - kept.start),
-            lag_ns: kept.lag_ns,
-            response_ns: kept.response_ns,
-            lossy: kept.is_lossy,
-            incomplete: kept.incomplete.map(super::flows::Incomplete::name),
-            annotations: annotations.collect(),
-            spans: spans.collect(),
-            more_spans: kept.more_spans,
-            gaps: gaps.collect(),
-        }
-    }
 }
 
 fn incomplete(counts: Unmeasured) -> IncompleteCounts {
     let Unmeasured { open, cut, memory } = counts;
     IncompleteCounts { open, cut, memory }
-}
-
-/// Numbers of owners: each stage, followed by the gaps after it.
-fn in_order(flow: &FlowSums, events: &[u32]) -> Vec<usize> {
-    let place: HashMap<u32, usize> = events
-        .iter()
-        .enumerate()
-        .map(|(at, event)| (*event, at))
-        .collect();
-    let at = |event: &u32| place.get(event).copied().unwrap_or(usize::MAX);
-    let mut order: Vec<usize> = (0..flow.owners.list.len()).collect();
-    order.sort_by_key(|number| match &flow.owners.list[*number] {
-        Owner::Stage(event) => (at(event), 0, 0),
-        Owner::Gap(from, to) => (at(from), 1, at(to)),
-    });
-    order
-}
-
-/// By band: the share of its traces that are counted in `bins`.
-fn shares(bins: &ByBin, ranges: &[((u32, u32), u64)], level: u32) -> Vec<f64> {
-    let share = |((low, high), count): &((u32, u32), u64)| {
-        let within = bins
-            .iter()
-            .filter(|(bin, _)| (*low..=*high).contains(&(*bin >> level)));
-        let sum: u64 = within.map(|(_, count)| count).sum();
-        sum as f64 / (*count).max(1) as f64
-    };
-    ranges.iter().map(share).collect()
-}
-
-/// Annotations that the last tail band has clearly more often than the typical one.
-fn annotations(
-    flow: &FlowSums,
-    ranges: &[((u32, u32), u64)],
-    found: &[Found],
-    level: u32,
-) -> Vec<Annotated> {
-    let typical = found
-        .iter()
-        .position(|found| found.band.percentile.is_none());
-    let tail = (0..found.len()).rfind(|at| found[*at].band.percentile.is_some());
-    let (Some(typical), Some(tail)) = (typical, tail) else {
-        return Vec::new();
-    };
-    let mut rows = Vec::new();
-    for (key, values) in &flow.notes.keys {
-        for (value, bins) in values.iter().flatten() {
-            let count: u64 = bins.values().sum();
-            let bands = shares(bins, ranges, level);
-            let (usual, here) = (bands[typical], bands[tail]);
-            let spread = |share: f64, of: u64| share * (1.0 - share) / of.max(1) as f64;
-            let error = (spread(usual, ranges[typical].1) + spread(here, ranges[tail].1)).sqrt();
-            if here - usual > SURE * error && here > usual {
-                rows.push(Annotated {
-                    key: String::from_utf8_lossy(key).into_owned(),
-                    value: decode(value),
-                    count,
-                    share: count as f64 / flow.e2e.count.max(1) as f64,
-                    bands,
-                });
-            }
-        }
-    }
-    rows.sort_by(|a, b| {
-        let more = |row: &Annotated| row.bands[tail] - row.bands[typical];
-        more(b)
-            .total_cmp(&more(a))
-            .then_with(|| (&a.key, &a.value).cmp(&(&b.key, &b.value)))
-    });
-    rows.truncate(MAX_ANNOTATED);
-    rows
-}
-
-fn varied(flow: &FlowSums) -> Vec<String> {
-    let keys = flow
-        .notes
-        .keys
-        .iter()
-        .filter(|(_, values)| values.is_none());
-    let mut keys: Vec<String> = keys
-        .map(|(key, _)| String::from_utf8_lossy(key).into_owned())
-        .collect();
-    keys.sort_unstable();
-    keys
 }

@@ -5,6 +5,8 @@ mod files;
 mod hostile;
 mod oracle;
 mod plot;
+mod sla;
+mod sla_oracle;
 mod traces;
 mod traces_world;
 mod verify;

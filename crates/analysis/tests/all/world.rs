@@ -51,6 +51,17 @@ pub(crate) struct Seen {
     pub(crate) value: i128,
     /// Which clock segment.
     pub(crate) segment: u32,
+    /// 0 is none.
+    pub(crate) trace: u64,
+    pub(crate) thread: usize,
+}
+
+/// What a trace was annotated with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Noted {
+    pub(crate) unix_ns: i64,
+    pub(crate) trace: u64,
+    pub(crate) value: String,
 }
 
 /// Records lost between two instants, ends included.
@@ -69,10 +80,13 @@ pub(crate) struct World {
     pub(crate) end_ns: i64,
     pub(crate) seen: Vec<Seen>,
     pub(crate) lost: Vec<Lost>,
+    pub(crate) noted: Vec<Noted>,
     /// Rows of every kind, also those that a report does not show.
     pub(crate) rows: u64,
     pub(crate) unknown_rows: u64,
     pub(crate) open_spans: u64,
+    /// How old these were at the end, in ns.
+    pub(crate) open_age_ns: u64,
     pub(crate) label: Option<String>,
 }
 
@@ -112,6 +126,8 @@ impl Recipe {
 pub(crate) const SPANS: [&str; 3] = ["alpha", "beta", "alphabet"];
 pub(crate) const UNNAMED: u32 = 77;
 const THREADS: u64 = 3;
+/// Ticks of the last segment.
+const OPEN_SINCE: u64 = 7;
 
 /// The events of a world, by id.
 fn tables() -> Tables {
@@ -242,11 +258,12 @@ impl<'a> Maker<'a> {
             let last = self.now.iter().max().unwrap() + 2_000_000;
             self.anchor(last);
             self.world.end_ns = self.unix_ns(last);
+            self.world.open_age_ns = (last - OPEN_SINCE) * self.ns_per_tick;
         }
         let open = self.dice.below(4);
         let open_span = perf_format::OpenSpan {
             event: EventId(1),
-            start_ticks: 7,
+            start_ticks: OPEN_SINCE,
             ..Default::default()
         };
         self.writer
@@ -341,6 +358,15 @@ impl<'a> Maker<'a> {
         if choice < 4 {
             let value = [AnnotationValue::Str(b"EURUSD"), AnnotationValue::Int(-3)]
                 [self.dice.below(2) as usize];
+            let text = match value {
+                AnnotationValue::Int(value) => value.to_string(),
+                _ => "EURUSD".to_owned(),
+            };
+            self.world.noted.push(Noted {
+                unix_ns: self.unix_ns(end_ticks),
+                trace: trace.0,
+                value: text,
+            });
             return self
                 .encoder
                 .push_annotation(end_ticks, trace, b"symbol", value)
@@ -372,7 +398,11 @@ impl<'a> Maker<'a> {
                 tag,
             })
             .unwrap();
+        let noted = self.world.seen.len();
         self.note(end_ticks, event, tag, value);
+        for seen in &mut self.world.seen[noted..] {
+            (seen.trace, seen.thread) = (trace.0, thread);
+        }
     }
 
     /// Of any size up to 2^40, small and large as often; sometimes the same again.
@@ -426,6 +456,8 @@ impl<'a> Maker<'a> {
             outcome,
             value,
             segment: self.segment.0,
+            trace: 0,
+            thread: 0,
         });
     }
 }

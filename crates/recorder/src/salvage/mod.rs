@@ -7,7 +7,8 @@
 //!   capture, `<stem>.salvaged.bin`, and then removes the arena: [`salvage_dead`].
 //!   If the directory of the dead capture is gone, the remainder goes to the directory of its own capture, under a name
 //!   with the dead capture's id, and a warning says so. What cannot be saved at all stays for a week
-//!   ([`UNSAVED_KEPT`]), each start warns of it, and the last warning says that it was removed.
+//!   ([`UNSAVED_KEPT`]), each start warns of it, and the last warning says that it was removed. Of all that stay, those for
+//!   which the disk has no room included, only the newest are kept ([`UNSAVED_ARENAS`], [`UNSAVED_BYTES`]).
 //! - [`recover`] makes one file of a damaged or unfinished capture, of such a remainder, and of an arena.
 //!
 //! An arena is taken for hostile input: whatever its bytes are, reading it ends, and what does not hold together is told.
@@ -27,7 +28,7 @@ use perf_format::FormatError;
 
 pub use recover::{Recovered, recover};
 pub use remainder::Saved;
-pub use startup::{Dead, UNSAVED_KEPT, salvage_dead};
+pub use startup::{Dead, UNSAVED_ARENAS, UNSAVED_BYTES, UNSAVED_KEPT, salvage_dead};
 
 /// Why something could not be saved. The arena is then still there, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ use super::known::Known;
 use crate::housekeeping::{event_descriptor, open_span};
 use crate::loss;
 use crate::rows::{self, Slots};
+use crate::warning;
 
 /// Descriptors of one chunk.
 const DESCRIPTORS_A_CHUNK: usize = 1_024;
@@ -40,6 +41,8 @@ pub(super) struct Remainder<'k, W> {
     stream: ChunkStream,
     encoder: ChunkEncoder,
     buffer: Vec<u8>,
+    /// Spans that ended before they began.
+    reversed: u64,
     pub(super) saved: Saved,
 }
 
@@ -52,6 +55,7 @@ impl<'k, W: Write> Remainder<'k, W> {
             stream,
             encoder: ChunkEncoder::new(),
             buffer: Vec::new(),
+            reversed: 0,
             saved: Saved::default(),
         }
     }
@@ -228,7 +232,9 @@ impl<'k, W: Write> Remainder<'k, W> {
                 let before = self.encoder.rows();
                 let was_empty = self.encoder.is_empty();
                 let mut told = Vec::new();
-                let taken = rows::push(&mut self.encoder, &part, &mut |entry| told.push(*entry));
+                let pushed = rows::push(&mut self.encoder, &part, &mut |entry| told.push(*entry));
+                self.reversed += pushed.reversed;
+                let taken = pushed.slots;
                 told.iter().for_each(|entry| self.known.add_loss(entry));
                 self.saved.records += (self.encoder.rows() - before) as u64;
                 if taken < part.records.len() {
@@ -281,6 +287,13 @@ impl<'k, W: Write> Remainder<'k, W> {
                 code: WarningCode::SALVAGE,
                 ticks: 0,
                 message,
+            });
+        }
+        if self.reversed > 0 {
+            notes.warnings.push(Warning {
+                code: WarningCode::CLOCK,
+                ticks: 0,
+                message: warning::reversed(self.reversed),
             });
         }
         self.stream.notes(&notes, &mut self.buffer);

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +19,15 @@ use crate::machine;
 /// because it cannot be read. Counted from when the arena last grew, at the latest when its process died.
 pub const UNSAVED_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
+/// How many arenas stay that cannot be saved, for whatever reason: on a disk that is full, a program that crashes and is
+/// started again and again would else fill the shared memory.
+pub const UNSAVED_ARENAS: usize = 8;
+/// Bytes of shared memory that they may have together. The newest stays even if it alone has more.
+pub const UNSAVED_BYTES: u64 = 256 << 20;
+
+/// Bytes of the blocks that the system counts for a file.
+const BLOCK_BYTES: u64 = 512;
+
 /// An arena that a dead process left, and what became of it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -29,8 +39,11 @@ pub struct Dead {
     /// The file that has the remainder, with what was saved; `None` if there was nothing to save. After an error the arena
     /// is still there, unless it was given up.
     pub saved: Result<Option<(PathBuf, Saved)>, SalvageError>,
-    /// It could not be saved for longer than [`UNSAVED_KEPT`], and was removed: what it held is lost.
+    /// It could not be saved, and was removed: what it held is lost. Either it stayed for longer than [`UNSAVED_KEPT`], or
+    /// newer ones that cannot be saved either took its place.
     pub given_up: bool,
+    /// It was given up for newer ones.
+    is_crowded_out: bool,
 }
 
 impl Dead {
@@ -41,10 +54,12 @@ impl Dead {
         let arena = self.arena.display();
         match &self.saved {
             Err(error) => {
-                let fate = if self.given_up {
-                    "was removed after a week, unsaved"
-                } else {
-                    "stays unsaved"
+                let fate = match (self.given_up, self.is_crowded_out) {
+                    (false, _) => "stays unsaved",
+                    (true, false) => "was removed after a week, unsaved",
+                    (true, true) => {
+                        "was removed, unsaved: newer ones that stay unsaved need the room"
+                    }
                 };
                 Some(format!(
                     "{arena} of a dead process {fate}: {}",
@@ -67,8 +82,9 @@ impl Dead {
 ///
 /// Where the directory of the capture is gone, the remainder goes to `elsewhere`, as
 /// `<stem>.<capture id>.salvaged.bin`. Without such a place the arena stays, and so does one that cannot be read; each for
-/// [`UNSAVED_KEPT`], so that shared memory stays bounded. What became of each is in the answer, and in the warnings of the
-/// recorder that asked.
+/// [`UNSAVED_KEPT`]. One that cannot be written, because the disk is full perhaps, stays until it can be. So that shared
+/// memory stays bounded, of all that stay only the newest are kept: [`UNSAVED_ARENAS`] at most, with [`UNSAVED_BYTES`]
+/// together. What became of each is in the answer, the newest first, and in the warnings of the recorder that asked.
 ///
 /// # Errors
 /// The directory cannot be read. That it is not there is no error.
@@ -82,21 +98,61 @@ pub fn salvage_dead(
     }
     let directory = Directory::open_existing(&path)?;
     let listed = directory.list().map_err(io_error("list", &path))?;
-    let dead = listed
+    let mut dead: Vec<_> = listed
         .into_iter()
-        .filter(|found| found.liveness == Liveness::Dead);
+        .filter(|found| found.liveness == Liveness::Dead)
+        .map(|found| (modified(&found.path), found.path))
+        .collect();
+    // The newest first: the oldest are those that have to go.
+    dead.sort_by(|one, other| other.cmp(one));
+    let mut kept = Kept::default();
     Ok(dead
-        .filter_map(|found| salvage_one(&directory, &found.path, elsewhere))
+        .iter()
+        .filter_map(|(_, path)| salvage_one(&directory, path, elsewhere, &mut kept))
         .collect())
 }
 
+/// When the arena last grew; `None` if it is gone.
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|status| status.modified()).ok()
+}
+
+/// The arenas that stay unsaved.
+#[derive(Debug, Default)]
+struct Kept {
+    arenas: usize,
+    bytes: u64,
+}
+
+impl Kept {
+    /// Whether one more, with so many bytes, may stay as well.
+    fn takes(&mut self, bytes: u64) -> bool {
+        let all = self.bytes.saturating_add(bytes);
+        let takes = self.arenas == 0 || (self.arenas < UNSAVED_ARENAS && all <= UNSAVED_BYTES);
+        if takes {
+            self.arenas += 1;
+            self.bytes = all;
+        } else {
+            // Nor may any that is older.
+            self.arenas = UNSAVED_ARENAS;
+        }
+        takes
+    }
+}
+
 /// `None` if somebody else was quicker.
-fn salvage_one(directory: &Directory, path: &Path, elsewhere: Option<&Path>) -> Option<Dead> {
+fn salvage_one(
+    directory: &Directory,
+    path: &Path,
+    elsewhere: Option<&Path>,
+    kept: &mut Kept,
+) -> Option<Dead> {
     let mut dead = Dead {
         arena: path.to_owned(),
         capture: PathBuf::new(),
         saved: Ok(None),
         given_up: false,
+        is_crowded_out: false,
     };
     let arena = match directory.claim(path) {
         Ok(claimed) => claimed?,
@@ -119,7 +175,9 @@ fn salvage_one(directory: &Directory, path: &Path, elsewhere: Option<&Path>) -> 
     dead.saved = match saved {
         Ok(saved) => remove(arena).map(|()| saved),
         Err(error) => {
-            dead.given_up = is_hopeless(&error) && is_old(&arena) && remove(arena).is_ok();
+            let is_expired = is_hopeless(&error) && is_old(&arena);
+            dead.is_crowded_out = !is_expired && !kept.takes(bytes_of(&arena));
+            dead.given_up = (is_expired || dead.is_crowded_out) && remove(arena).is_ok();
             Err(error)
         }
     };
@@ -132,6 +190,12 @@ fn is_hopeless(error: &SalvageError) -> bool {
         error,
         SalvageError::NoPlace { .. } | SalvageError::Arena { .. }
     )
+}
+
+/// Bytes of memory that it has; its file is longer, with holes.
+fn bytes_of(arena: &DeadArena) -> u64 {
+    let status = arena.file().metadata();
+    status.map_or(0, |status| status.blocks().saturating_mul(BLOCK_BYTES))
 }
 
 fn is_old(arena: &DeadArena) -> bool {
@@ -254,4 +318,25 @@ fn write(
     }
     named.map_err(io_error("rename", &temporary))?;
     Ok(saved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_stay_and_so_many_bytes() {
+        let mut kept = Kept::default();
+        let takes = (0..12).filter(|_| kept.takes(1)).count();
+        assert_eq!(takes, UNSAVED_ARENAS);
+
+        let mut kept = Kept::default();
+        assert!(kept.takes(UNSAVED_BYTES / 2) && kept.takes(UNSAVED_BYTES / 2));
+        assert!(!kept.takes(1));
+        assert!(!kept.takes(0), "an older one must not outlive a newer one");
+
+        let mut kept = Kept::default();
+        assert!(kept.takes(2 * UNSAVED_BYTES), "the newest, however large");
+        assert!(!kept.takes(1));
+    }
 }

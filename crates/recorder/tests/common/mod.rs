@@ -8,7 +8,7 @@ pub(crate) mod clocks;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use perf_format::{EventsChunk, FormatError, Index, Rollup, Row, Tag, ThreadId};
+use perf_format::{ChunkEntry, EventsChunk, FormatError, Index, Rollup, Row, Tag, ThreadId};
 
 /// A capture, read whole.
 pub(crate) struct Capture {
@@ -140,16 +140,23 @@ impl Capture {
         }
     }
 
+    /// The rollups that are in the file.
+    pub(crate) fn rollups(&self) -> Vec<Rollup> {
+        let of = |(entry, _): (&ChunkEntry, _)| {
+            let bytes = self.index.chunk_bytes(&self.bytes, entry);
+            let chunk = perf_format::RollupChunk::parse(bytes, entry.offset);
+            let rollup = chunk.and_then(|chunk| chunk.rollup());
+            rollup.expect("an intact rollup")
+        };
+        self.index.rollups().map(of).collect()
+    }
+
     /// The rollups add up to what a scan of the chunks counts.
     pub(crate) fn assert_rollups_equal_scan(&self) {
         let mut written = BTreeMap::new();
         let mut covered = 0;
-        for (entry, coverage) in self.index.rollups() {
-            covered += coverage.chunks;
-            let bytes = self.index.chunk_bytes(&self.bytes, entry);
-            let rollup = perf_format::RollupChunk::parse(bytes, entry.offset)
-                .and_then(|chunk| chunk.rollup());
-            let rollup = rollup.expect("an intact rollup");
+        for rollup in self.rollups() {
+            covered += rollup.coverage.chunks;
             written
                 .entry(rollup.segment)
                 .or_insert_with(|| Rollup::new(rollup.segment))

@@ -1,0 +1,126 @@
+//! `traces` on the capture of the repository: what people read. Recorded anew, `UPDATE_EXPECT=1` writes these pages anew.
+
+use std::path::Path;
+
+use super::run::Folder;
+
+/// A folder with the real capture.
+fn folder() -> Folder {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../captures/trading.bin");
+    let capture = std::fs::read(path).expect("the capture is in the repository");
+    Folder::with("trading.bin", &capture)
+}
+
+#[test]
+fn the_page_of_the_trading_capture() {
+    let folder = folder();
+    let wide = folder.in_columns(100, &["traces", "trading.bin", "--slowest", "3"]);
+    expect_test::expect_file!["snapshots/traces-100.txt"].assert_eq(&wide);
+    let narrow = folder.in_columns(80, &["traces", "trading.bin", "--slowest", "3"]);
+    expect_test::expect_file!["snapshots/traces-80.txt"].assert_eq(&narrow);
+    for (columns, page) in [(100, &wide), (80, &narrow)] {
+        let widest = page.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(columns), "{widest:?} columns");
+    }
+}
+
+#[test]
+fn a_trace_is_a_waterfall() {
+    let folder = folder();
+    let all = folder.json(&["traces", "trading.bin"]);
+    let id = all["slowest"][1]["trace"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let page = folder.in_columns(100, &["traces", "trading.bin", "--trace", &id]);
+    expect_test::expect_file!["snapshots/waterfall-100.txt"].assert_eq(&page);
+    let decimal = u64::from_str_radix(&id, 16).expect("hexadecimal digits");
+    let again = folder.in_columns(
+        100,
+        &[
+            "traces",
+            "trading.bin",
+            "--trace",
+            &format!("dec:{decimal}"),
+        ],
+    );
+    assert_eq!(page, again);
+    let none = folder.stdout(&["traces", "trading.bin", "--trace", "1234"]);
+    assert!(none.contains("No record of that trace"), "{none}");
+}
+
+#[test]
+fn json_has_its_schema_and_adds_up() {
+    let folder = folder();
+    let json = folder.json(&["traces", "trading.bin", "--by", "symbol"]);
+    assert_eq!(json["schema"], "perf-analyze/traces/1");
+    let flows = json["flows"].as_array().expect("flows");
+    assert!(!flows.is_empty());
+    let sum = |list: &serde_json::Value, key: &str| -> u64 {
+        let list = list.as_array().expect("a list");
+        list.iter()
+            .map(|each| each[key].as_u64().expect("whole ns"))
+            .sum()
+    };
+    for flow in flows {
+        assert_eq!(
+            sum(&flow["owners"], "own_mean_ns"),
+            flow["end_to_end"]["mean"]
+        );
+        for band in flow["bands"].as_array().expect("bands") {
+            assert_eq!(sum(&band["owners"], "mean_ns"), band["mean_ns"]);
+        }
+        let by = flow["by"].as_array().expect("values");
+        let counts: u64 = by
+            .iter()
+            .map(|value| value["end_to_end"]["count"].as_u64().unwrap_or(0))
+            .sum();
+        assert_eq!(counts, flow["count"].as_u64().expect("a count"));
+    }
+    let one = folder.stdout(&[
+        "traces",
+        "trading.bin",
+        "--threads",
+        "1",
+        "--format",
+        "json",
+    ]);
+    let many = folder.stdout(&[
+        "traces",
+        "trading.bin",
+        "--threads",
+        "5",
+        "--format",
+        "json",
+    ]);
+    assert!(one == many, "the number of threads changes the output");
+}
+
+#[test]
+fn other_forms_are_whole() {
+    let folder = folder();
+    let csv = folder.stdout(&["traces", "trading.bin", "--format", "csv"]);
+    let columns = csv.lines().next().expect("a head").split(',').count();
+    assert!(csv.lines().count() > 20 && columns == 10, "{csv}");
+    let markdown = folder.stdout(&["traces", "trading.bin", "--format", "markdown"]);
+    assert!(markdown.contains("| where the time went |"), "{markdown}");
+    let nothing = folder.run(&[
+        "traces",
+        "trading.bin",
+        "--flow",
+        "fill=ORDER_PREP..ORDER_FIL",
+    ]);
+    assert_eq!(nothing.code, Some(0));
+    assert!(
+        nothing.stdout.contains("no event matches"),
+        "{}",
+        nothing.stdout
+    );
+    assert_eq!(
+        folder
+            .run(&["traces", "trading.bin", "--trace", "xyz"])
+            .code,
+        Some(2)
+    );
+    assert_eq!(folder.run(&["traces", "nothing.bin"]).code, Some(3));
+}
