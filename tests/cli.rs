@@ -11,5 +11,6 @@ mod recover;
 mod report;
 pub(crate) mod run;
 mod selection;
+mod sla;
 mod terminal;
 mod traces;

@@ -11,6 +11,7 @@ use perf_render::number::{self, count, nanos_inline};
 use perf_render::{Cell, Column, Document, Fact, Keep, Note, Row, Table, Tone};
 
 use crate::gate::Unmatched;
+use crate::page::sla_sheet::compliance;
 use crate::page::{capture, counted, push_warnings};
 use crate::time::Zone;
 
@@ -354,17 +355,6 @@ fn shown(unit: &str, value: f64) -> String {
         "" => number::number(value),
         unit => format!("{} {}", number::number(value), bounded(unit)),
     }
-}
-
-/// A share with as many digits as it takes to tell it from all.
-fn compliance(share: f64) -> String {
-    let broken = (1.0 - share) * 100.0;
-    if broken <= 0.0 {
-        return "100 %".to_owned();
-    }
-    let decimals = (1.0 - broken.log10().floor()).clamp(1.0, 6.0) as usize;
-    let percent = share * 100.0;
-    format!("{percent:.decimals$} %")
 }
 
 fn annotations(violation: &Violation) -> String {

@@ -50,8 +50,8 @@ pub(crate) fn violations(sla: &Sla, zone: &Zone) -> Table {
                 Budget::Undecided => "undecided",
             }),
             text(if violation.open { "true" } else { "false" }),
-            Cell::or_absent(violation.thread.as_deref(), |thread| text(thread)),
-            Cell::or_absent(violation.trace.as_deref(), |trace| text(trace)),
+            Cell::or_absent(violation.thread.as_deref(), text),
+            Cell::or_absent(violation.trace.as_deref(), text),
             Cell::Text(pairs.join(" ")),
             Cell::name(&violation.capture),
         ])
@@ -60,4 +60,15 @@ pub(crate) fn violations(sla: &Sla, zone: &Zone) -> Table {
         rows: rows.collect(),
         columns: keys.map(|key| Column::new(key, key)).into(),
     }
+}
+
+/// A share with as many digits as it takes to tell it from all.
+pub(super) fn compliance(share: f64) -> String {
+    let broken = (1.0 - share) * 100.0;
+    if broken <= 0.0 {
+        return "100 %".to_owned();
+    }
+    let decimals = (1.0 - broken.log10().floor()).clamp(1.0, 6.0) as usize;
+    let percent = share * 100.0;
+    format!("{percent:.decimals$} %")
 }

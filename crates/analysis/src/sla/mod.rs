@@ -10,6 +10,7 @@ mod episodes;
 mod flows;
 mod judge;
 mod ledger;
+mod measure;
 mod options;
 mod parse;
 pub mod quantity;

@@ -17,9 +17,8 @@ use super::run::{Read, Run};
 use super::unknown::Missing;
 use super::watch::missing_event;
 use crate::error::{Error, ErrorKind};
-use crate::report::quantiles::{Wanted, quantiles};
 use crate::report::timeline::SlotNumber;
-use crate::report::{EventKind, Selected, integrity};
+use crate::report::{Selected, integrity};
 use crate::value::{Number, UnixNs};
 use crate::warning::{Warning, WarningKind};
 
@@ -194,43 +193,6 @@ impl Run<'_> {
             }
         }
         windows
-    }
-
-    /// Percentiles of all that is selected, from bins.
-    fn measure(&self, rules: &mut [RuleResult]) -> Result<(), Error> {
-        let mut wanted = Vec::new();
-        for (number, result) in rules.iter().enumerate() {
-            let (Stat::Percentile(percentile), Target::Event { name, outcome }) =
-                (result.rule.stat, &result.rule.target)
-            else {
-                continue;
-            };
-            wanted.push((
-                number,
-                Wanted {
-                    event: name.clone(),
-                    outcome: *outcome,
-                    percentile,
-                },
-            ));
-        }
-        let asked: Vec<Wanted> = wanted.iter().map(|(_, wanted)| wanted.clone()).collect();
-        if asked.is_empty() {
-            return Ok(());
-        }
-        let found = quantiles(self.set, &self.options.selection(), &asked)?;
-        for ((number, _), found) in wanted.iter().zip(found) {
-            let rule = &rules[*number].rule;
-            let value = found.map(|found| match (found.kind, rule.bound) {
-                (EventKind::Observation, Bound::Ns(_)) => {
-                    let times = super::watch::unit_ns(&found.unit).unwrap_or(1);
-                    found.value.saturating_mul(times)
-                }
-                _ => found.value,
-            });
-            rules[*number].total.measured = value.map(|value| Number::Int(value.into()));
-        }
-        Ok(())
     }
 
     fn details(
