@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use perf_analysis::sla::Rule;
+use perf_analysis::sla::config::rules_of_file;
 use perf_analysis::{CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions, TimeBound};
 
 use crate::cmd;
@@ -126,6 +128,19 @@ pub(crate) struct Figures {
     exact: bool,
 }
 
+/// What was promised.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rules")]
+pub(crate) struct Rules {
+    /// A rule, such as ORDER:p99.9<5ms; may be given more than once
+    #[arg(long = "sla", value_name = "RULE")]
+    rules: Vec<Rule>,
+
+    /// A YAML file with rules: metrics.sla_thresholds (ns) and metrics.sla
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 /// Where the answer goes, and in which form.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -164,6 +179,20 @@ impl Input {
     pub(crate) fn open(&self) -> Result<CaptureSet, perf_analysis::Error> {
         let strict = self.strict;
         CaptureSet::open(&self.captures, &OpenOptions { strict })
+    }
+}
+
+impl Rules {
+    /// All rules: those of the command line first, then those of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something else.
+    pub(crate) fn all(&self) -> anyhow::Result<Vec<Rule>> {
+        let mut rules = self.rules.clone();
+        if let Some(path) = &self.config {
+            rules.extend(rules_of_file(path)?);
+        }
+        Ok(rules)
     }
 }
 

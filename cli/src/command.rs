@@ -10,6 +10,8 @@ use crate::args::Cli;
 const OUTPUT: &str = "Output";
 /// The heading of options that every analysis of captures has.
 const SELECTION: &str = "Selection";
+/// The heading of options that say what was promised.
+const RULES: &str = "Rules";
 
 /// The arguments of a run of `report`, quoted for a shell.
 pub(crate) struct Arguments {
@@ -17,6 +19,8 @@ pub(crate) struct Arguments {
     report: String,
     /// The captures, and what of them is looked at.
     selection: String,
+    /// The same, and what was promised.
+    rules: String,
 }
 
 /// The arguments of this run.
@@ -37,12 +41,20 @@ impl Arguments {
         Arguments {
             report: kept(&|option| option.get_help_heading() != Some(OUTPUT)),
             selection: kept(&|option| option.get_help_heading() == Some(SELECTION)),
+            rules: kept(&|option| {
+                [Some(SELECTION), Some(RULES)].contains(&option.get_help_heading())
+            }),
         }
     }
 
     /// `perf-analyze report` with these arguments.
     pub(crate) fn report(&self) -> String {
         format!("perf-analyze report {}", self.report)
+    }
+
+    /// `perf-analyze sla` by the same rules.
+    pub(crate) fn sla(&self) -> String {
+        format!("perf-analyze sla {}", self.rules)
     }
 
     /// Another subcommand, on the same captures and the same part of them.
@@ -137,16 +149,22 @@ mod tests {
             "--wide",
             "--since",
             "-30s",
+            "--sla",
+            "A:p99<5ms",
             "b.bin",
         ];
         let arguments = arguments(&run);
         assert_eq!(
             arguments.report(),
-            "perf-analyze report a.bin --every=1m -q --since -30s b.bin"
+            "perf-analyze report a.bin --every=1m -q --since -30s --sla 'A:p99<5ms' b.bin"
         );
         assert_eq!(
             arguments.other("traces"),
             "perf-analyze traces a.bin --since -30s b.bin"
+        );
+        assert_eq!(
+            arguments.sla(),
+            "perf-analyze sla a.bin --since -30s --sla 'A:p99<5ms' b.bin"
         );
     }
 

@@ -65,6 +65,48 @@ fn captures_kept_apart_have_their_own_tables() {
 }
 
 #[test]
+fn rules_are_judged_on_the_page_and_in_the_answer() {
+    let folder = Folder::trading();
+    let rules = [
+        "--sla",
+        "ORDER_SUBMIT/ok:max<1ms",
+        "--sla",
+        "GC_PAUSE:max<1s",
+        "--sla",
+        "ORDER_SUBMIT:error_rate<1%",
+    ];
+    let args = [&["report", "trading.bin"][..], &rules].concat();
+    let text = folder.stdout(&[&args[..], &["--html", "page.html"]].concat());
+    for rule in [&rules[1], &rules[3], &rules[5]] {
+        assert!(text.contains(rule), "{text}");
+    }
+    let page = folder.read("page.html");
+    for part in [
+        "✗</span> FAIL",
+        "✓</span> PASS",
+        "<code>ORDER_SUBMIT/ok:max&lt;1ms</code>",
+        "<section id=\"episodes\"",
+        "<tr id=\"episode-1\">",
+        "<a id=\"mark-1\" href=\"#episode-1\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let sla = &folder.json(&args)["sla"];
+    let verdicts: Vec<_> = (0..3).map(|rule| sla[rule]["verdict"].as_str()).collect();
+    assert_eq!(verdicts, [Some("fail"), Some("pass"), Some("fail")]);
+    assert!(folder.json(&["report", "trading.bin"])["sla"].is_null());
+
+    // A rule on a misspelt event says nothing, and says so.
+    let ran = folder.run(&["report", "trading.bin", "--sla", "ODER_SUBMIT:max<1ms"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
+    assert!(
+        ran.stderr.contains("did you mean ORDER_SUBMIT"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn its_bytes_do_not_depend_on_the_number_of_threads() {
     let folder = Folder::trading();
     for threads in ["1", "4"] {

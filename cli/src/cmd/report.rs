@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use perf_analysis::report::Report;
-use perf_analysis::{CaptureSet, ReportOptions, TraceOptions, plot_data, report, traces};
+use perf_analysis::sla::{Rule, RuleResult, Sla};
+use perf_analysis::{
+    CaptureSet, ReportOptions, SlaOptions, TraceOptions, plot_data, report, sla, traces,
+};
 use perf_render::html::MAX_WATERFALLS;
 use perf_render::{Document, Table};
 use serde::Serialize;
 
-use crate::args::{Figures, Input, OutputArgs, Selection, Workers, report_options};
+use crate::args::{Figures, Input, OutputArgs, Rules, Selection, Workers, report_options};
 use crate::command;
 use crate::file::write_whole;
 use crate::gate::{self, FailOn, Unmatched};
@@ -29,8 +32,8 @@ Examples:
       the last five minutes, also minute by minute
   perf-analyze report old.bin new.bin --by capture --format markdown -o report.md
       two captures apart, as a Markdown file
-  perf-analyze report capture.bin --every 1m --html report.html
-      all of it as a page for a browser, beside the usual answer
+  perf-analyze report capture.bin --sla 'ORDER_EXECUTION:p99.9<5ms' --html report.html
+      a page for a browser, beside the usual answer: verdicts, flows, slowest traces, plots
   perf-analyze report capture.bin --fail-on loss --format json | jq '.events[].percentiles'
       for programs; exit code 1 if a record was lost";
 
@@ -61,6 +64,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_parser = parse_html, help_heading = "Output")]
     html: Option<PathBuf>,
 
+    #[command(flatten)]
+    rules: Rules,
+
     /// Exit with code 1 if this is found, 3 if an --event matches nothing, 4 if it cannot be told
     #[arg(
         long,
@@ -78,6 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let set = args.input.open()?;
     let report = report(&set, &options)?;
     let unmatched = Unmatched::find(&set, &report.warnings)?;
+    let sla = judged(&set, &options, args.rules.all()?)?;
     drop(progress);
 
     if !args.fail_on.is_empty() {
@@ -91,14 +98,44 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     }
     let answer = ReportAnswer {
         args,
-        report: &report,
+        told: Told {
+            report: &report,
+            sla: sla.as_ref().map(|sla| &sla.rules[..]),
+        },
         unmatched: &unmatched,
     };
     if let Some(path) = &args.html {
-        write_page(&answer, &set, &options, path)?;
+        write_page(&answer, &set, &options, sla.as_ref(), path)?;
     }
     give(&answer, &args.output)?;
     Ok(gate::judge(&args.fail_on, &report.warnings))
+}
+
+/// The judgement of the rules, if there are any.
+///
+/// # Errors
+/// When captures cannot be read, or a rule names an unknown event: it would say nothing.
+fn judged(set: &CaptureSet, options: &ReportOptions, rules: Vec<Rule>) -> Result<Option<Sla>> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let sla = sla(
+        set,
+        &SlaOptions {
+            rules,
+            events: options.events.clone(),
+            since: options.since,
+            until: options.until,
+            skip_ns: options.skip_ns,
+            strict: options.strict,
+            threads: options.threads,
+            // The page has episodes; `perf-analyze sla` lists each violation.
+            violations: 0,
+            ..SlaOptions::default()
+        },
+    )?;
+    gate::check_matched(&Unmatched::find(set, &sla.warnings)?)?;
+    Ok(Some(sla))
 }
 
 /// Writes the report as a page, with what traces and plots add to it.
@@ -106,6 +143,7 @@ fn write_page(
     answer: &ReportAnswer<'_>,
     set: &CaptureSet,
     options: &ReportOptions,
+    sla: Option<&Sla>,
     path: &Path,
 ) -> Result<()> {
     let progress = Progress::start("putting the page together", answer.args.input.quiet);
@@ -135,6 +173,7 @@ fn write_page(
         report: answer.page(),
         traces: &traces,
         plots: &plots,
+        sla,
         arguments: &command::of_this_run(),
     });
     let written = perf_render::html::html(&page);
@@ -142,16 +181,26 @@ fn write_page(
     write_whole(path, written.as_bytes())
 }
 
+/// What programs read: the report, and how its rules fared if there are any.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sla: Option<&'a [RuleResult]>,
+}
+
 struct ReportAnswer<'a> {
     args: &'a Args,
-    report: &'a Report,
+    told: Told<'a>,
     unmatched: &'a Unmatched,
 }
 
 impl ReportAnswer<'_> {
     fn page(&self) -> page::report::Page<'_> {
         page::report::Page {
-            report: self.report,
+            report: self.told.report,
+            rules: self.told.sla.unwrap_or_default(),
             zone: &self.args.selection.tz,
             narrowed: self.args.selection.is_narrowed(),
             unmatched: self.unmatched,
@@ -169,7 +218,7 @@ fn parse_html(text: &str) -> Result<PathBuf, String> {
 
 impl Answer for ReportAnswer<'_> {
     fn value(&self) -> &impl Serialize {
-        self.report
+        &self.told
     }
 
     fn document(&self) -> Document {
@@ -177,6 +226,6 @@ impl Answer for ReportAnswer<'_> {
     }
 
     fn sheet(&self) -> Table {
-        page::sheet::report(self.report, &self.args.selection.tz)
+        page::sheet::report(self.told.report, &self.args.selection.tz)
     }
 }

@@ -1,16 +1,13 @@
 //! `perf-analyze sla`: whether what was promised was kept.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::{CommandFactory, ValueEnum};
-use perf_analysis::sla::config::rules_of_file;
-use perf_analysis::sla::{self as promises, MAX_VIOLATIONS, Rule, Sla};
+use perf_analysis::sla::{self as promises, MAX_VIOLATIONS, Sla};
 use perf_analysis::{SlaOptions, sla};
 use perf_render::{Document, Table};
 use serde::Serialize;
 
-use crate::args::{Cli, Format, Input, OutputArgs, Selection, Workers};
+use crate::args::{Cli, Format, Input, OutputArgs, Rules, Selection, Workers};
 use crate::diagnostics;
 use crate::gate::{self, Unmatched};
 use crate::output::{Answer, give};
@@ -61,13 +58,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     output: OutputArgs,
 
-    /// A rule, such as ORDER:p99.9<5ms; may be given more than once
-    #[arg(long = "sla", value_name = "RULE", help_heading = "Rules")]
-    rules: Vec<Rule>,
-
-    /// A YAML file with rules: metrics.sla_thresholds (ns) and metrics.sla
-    #[arg(long, value_name = "FILE", help_heading = "Rules")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    rules: Rules,
 
     /// Violations no further apart than this are of one episode
     #[arg(
@@ -131,12 +123,9 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
 }
 
 fn options(args: &Args) -> Result<SlaOptions> {
-    let mut rules = args.rules.clone();
-    if let Some(path) = &args.config {
-        rules.extend(rules_of_file(path)?);
-    }
+    let rules = args.rules.all()?;
     if rules.is_empty() {
-        let message = match &args.config {
+        let message = match &args.rules.config {
             Some(path) => format!("{} has no rule; give one with --sla", path.display()),
             None => "no rule to judge: give one with --sla, or a file with --config".to_owned(),
         };

@@ -1,16 +1,19 @@
 //! The page of `report`: how far to trust it, where the time went, what to know.
 
 use perf_analysis::report::{Estimator, EventStats, Report};
+use perf_analysis::sla::RuleResult;
 use perf_render::number::{count, nanos_inline};
 use perf_render::{Document, Fact, Table, Tone};
 
 use crate::gate::Unmatched;
-use crate::page::{capture, counted, events, push_warnings, slots};
+use crate::page::{capture, counted, events, push_warnings, sla, slots};
 use crate::time::Zone;
 
 /// What the page is made from.
 pub(crate) struct Page<'a> {
     pub(crate) report: &'a Report,
+    /// How rules fared.
+    pub(crate) rules: &'a [RuleResult],
     pub(crate) zone: &'a Zone,
     /// Whether less than the whole of every capture was asked for.
     pub(crate) narrowed: bool,
@@ -24,6 +27,7 @@ impl Page<'_> {
             document.heading(&only.path);
         }
         self.push_integrity(&mut document);
+        document.table(sla::rules(self.rules));
         self.push_events(&mut document);
         let several = self.report.captures.len() > 1;
         push_warnings(

@@ -262,7 +262,8 @@ impl Page<'_> {
     }
 }
 
-fn meanwhile(also: &Also) -> String {
+/// Something that happened during an episode, in a few words.
+pub(super) fn meanwhile(also: &Also) -> String {
     let greatest = also
         .greatest
         .map(|greatest| shown(&also.unit, greatest as f64));
@@ -337,7 +338,8 @@ pub(super) fn rule_text(result: &RuleResult) -> String {
     rule.to_string()
 }
 
-fn value(unit: &str, number: f64) -> Cell {
+/// A value in the unit of its rule.
+pub(super) fn value(unit: &str, number: f64) -> Cell {
     match unit {
         "ns" => Cell::Nanos(number),
         "1/s" => Cell::PerSecond(number),

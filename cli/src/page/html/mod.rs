@@ -3,8 +3,9 @@
 use perf_analysis::Warning;
 use perf_analysis::plot::PlotData;
 use perf_analysis::report::Report;
+use perf_analysis::sla::Sla;
 use perf_analysis::traces::Traces;
-use perf_render::html::{Commands, Page};
+use perf_render::html::{Commands, Episodes, Page};
 use perf_render::plot::{Picture, Theme};
 use perf_render::{Block, Document, Note};
 
@@ -12,6 +13,7 @@ use crate::cmd::plot::Kind;
 use crate::command::Arguments;
 use crate::page::{counted, events, plot, push_warnings, report, traces};
 
+mod judged;
 mod traced;
 
 /// Of plots with one file an event, so many come before the plots of all events.
@@ -22,6 +24,8 @@ pub(crate) struct Source<'a> {
     pub(crate) report: report::Page<'a>,
     pub(crate) traces: &'a Traces,
     pub(crate) plots: &'a PlotData,
+    /// If there are rules.
+    pub(crate) sla: Option<&'a Sla>,
     pub(crate) arguments: &'a Arguments,
 }
 
@@ -48,6 +52,10 @@ pub(crate) fn page(source: &Source<'_>) -> Page {
         title: title(report.report),
         maker: format!("perf-analyze {}", env!("CARGO_PKG_VERSION")),
         integrity,
+        rules: source.sla.map_or_else(Vec::new, judged::rules),
+        episodes: source
+            .sla
+            .map_or_else(Episodes::default, |sla| judged::episodes(sla, report.zone)),
         slowest: slowest.and_then(traced::summary),
         notes: notes(source),
         events,
@@ -61,7 +69,6 @@ pub(crate) fn page(source: &Source<'_>) -> Page {
             .collect(),
         plots: pictures,
         commands: commands(source.arguments),
-        ..Page::default()
     }
 }
 
@@ -69,7 +76,7 @@ fn commands(arguments: &Arguments) -> Commands {
     Commands {
         events: format!("{} --format csv", arguments.report()),
         traces: format!("{} --slowest 1000", arguments.other("traces")),
-        sla: String::new(),
+        sla: format!("{} --format csv", arguments.sla()),
         plots: format!("{} -o plots", arguments.other("plot")),
     }
 }
@@ -118,7 +125,8 @@ fn pictures(data: &PlotData, report: &report::Page<'_>) -> Vec<Picture> {
 fn notes(source: &Source<'_>) -> Vec<Note> {
     let report = &source.report;
     let mut warnings: Vec<Warning> = report.report.warnings.clone();
-    for warning in &source.traces.warnings {
+    let of_rules = source.sla.iter().flat_map(|sla| &sla.warnings);
+    for warning in source.traces.warnings.iter().chain(of_rules) {
         if !warnings.contains(warning) {
             warnings.push(warning.clone());
         }

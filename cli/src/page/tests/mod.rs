@@ -169,6 +169,7 @@ fn page(report: &Report) -> Page<'_> {
     static UNMATCHED: LazyLock<Unmatched> = LazyLock::new(Unmatched::default);
     Page {
         report,
+        rules: &[],
         zone: &ZONE,
         narrowed: false,
         unmatched: &UNMATCHED,

@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, Render, html};
 
 use crate::document::Tone;
 use crate::escape::{bounded, visible};
+use crate::text::glued;
 
 /// No single text of a page takes more bytes than this, before escaping.
 const MAX_TEXT_BYTES: usize = 4096;
@@ -15,7 +16,7 @@ impl Render for Words<'_> {
     fn render_to(&self, buffer: &mut String) {
         let words = self.0;
         if words.len() <= MAX_TEXT_BYTES {
-            return visible(words).as_ref().render_to(buffer);
+            return glued(&visible(words)).render_to(buffer);
         }
         let end = (0..=MAX_TEXT_BYTES).rfind(|at| words.is_char_boundary(*at));
         visible(&words[..end.unwrap_or(0)])

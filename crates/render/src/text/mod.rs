@@ -170,7 +170,7 @@ impl Page {
 }
 
 /// `words` with every figure glued to its unit.
-fn glued(words: &str) -> String {
+pub(crate) fn glued(words: &str) -> String {
     let mut out = String::with_capacity(words.len() + 8);
     for word in words.split(' ') {
         let is_unit = |unit: &str| {
