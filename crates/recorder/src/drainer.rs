@@ -12,7 +12,7 @@ use crate::books::{Books, Totals};
 use crate::handoff::{Handoff, Hook};
 use crate::loss::Lost;
 use crate::machine;
-use crate::outlet::{Outlet, SinkOutlet};
+use crate::outlet::{Outlet, SinkOutlet, SinkRef};
 use crate::progress::Progress;
 use crate::rows::{self, Slots};
 use crate::sink::Sink;
@@ -396,13 +396,4 @@ fn take_buffer(spare: &mut Vec<Vec<u8>>) -> Vec<u8> {
     let mut bytes = spare.pop().unwrap_or_default();
     bytes.clear();
     bytes
-}
-
-/// Lends a sink to an outlet.
-struct SinkRef<'a, S>(&'a mut S);
-
-impl<S: Sink> Sink for SinkRef<'_, S> {
-    fn accept(&mut self, piece: &[u8]) -> Result<(), crate::Refused> {
-        self.0.accept(piece)
-    }
 }

@@ -29,6 +29,7 @@ mod backend;
 mod books;
 mod builder;
 mod calibrate;
+mod describe;
 mod drainer;
 mod error;
 mod handoff;

@@ -67,3 +67,12 @@ impl<S: Sink> Outlet for SinkOutlet<S> {
         self.bytes
     }
 }
+
+/// Lends a sink to an outlet.
+pub(crate) struct SinkRef<'a, S>(pub(crate) &'a mut S);
+
+impl<S: Sink> Sink for SinkRef<'_, S> {
+    fn accept(&mut self, piece: &[u8]) -> Result<(), Refused> {
+        self.0.accept(piece)
+    }
+}

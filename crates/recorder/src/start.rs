@@ -2,19 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
 use perf_arena::{About, Owner};
-use perf_format::{
-    Anchor, CaptureId, ClockDescriptor, ClockSource, FileHeader, Label, Origin, WarningCode,
-};
+use perf_format::{Anchor, WarningCode};
 use perf_probe::Handle;
-use perf_probe::clock::{self, Source};
 
-use crate::anchors::ticks_per_second;
 use crate::backend::{ForkPolicy, ProbeBackend};
 use crate::builder::{Builder, Destination, Settings};
+use crate::describe::{describe, measure_rate};
 use crate::drainer::{Drainer, Parts};
 use crate::error::StartError;
 use crate::live::{Engine, Shared, Threads, start_syncer, start_writer};
@@ -27,8 +23,6 @@ use crate::storage::Storage;
 use crate::writer::{SyncPolicy, Writer};
 use crate::{calibrate, machine, path};
 
-/// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
-const RATE_BASE: Duration = Duration::from_millis(1);
 /// Bytes of the largest piece for a sink that names no limit.
 const LARGEST_PIECE: usize = 64 << 20;
 
@@ -165,52 +159,6 @@ fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Beg
         handle,
         ns_per_record,
         progress,
-    })
-}
-
-/// The clock's rate in Hz, over whatever time has passed since `first`, at least [`RATE_BASE`].
-fn measure_rate(read: fn() -> Anchor, first: &Anchor) -> f64 {
-    let now = read();
-    if let Some(rate) = ticks_per_second(first, &now) {
-        return rate;
-    }
-    thread::sleep(RATE_BASE);
-    // Without a rate a tick counts as a nanosecond, until there are anchors.
-    ticks_per_second(first, &read()).unwrap_or(1e9)
-}
-
-fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, StartError> {
-    let failed = |source| StartError::System {
-        action: "read random bytes for the capture's id",
-        source,
-    };
-    let capture_id = CaptureId(machine::random_id().map_err(failed)?);
-    let status = clock::status();
-    let source = match status.source {
-        Source::Tsc | Source::Cntvct => ClockSource::TSC,
-        _ => ClockSource::MONOTONIC,
-    };
-    let label = |(key, value): &(String, String)| Label {
-        key: key.clone(),
-        value: value.clone(),
-    };
-    Ok(FileHeader {
-        capture_id,
-        start_unix_ns: machine::unix_ns(),
-        origin: Origin {
-            host: machine::host_name(),
-            pid: std::process::id(),
-            boot_id: machine::boot_id(),
-            command: machine::command(),
-            arena: String::new(),
-        },
-        clock: ClockDescriptor {
-            source,
-            reason: status.reason.to_string(),
-            ticks_per_second: rate,
-        },
-        labels: settings.labels.iter().map(label).collect(),
-        ..FileHeader::default()
     })
 }
 

@@ -9,7 +9,8 @@ use super::ahead::Ahead;
 use super::analyst::Analyst;
 use super::bands::{bands, means};
 use super::counts::Counts;
-use super::flows::{FlowKey, FlowSums, StageSums, Unmeasured};
+use super::flow_key::FlowKey;
+use super::flows::{FlowSums, StageSums, Unmeasured};
 use super::notes::{ByBin, decode};
 use super::options::TraceOptions;
 use super::owners::Owner;
@@ -149,72 +150,6 @@ impl Summary<'_> {
             .iter()
             .map(|capture| capture.clock.uncertainty_ns());
         joined.then(|| errors.flatten().max().unwrap_or(0))
-    }
-
-    /// Stages by median first start; of equal ones the longer, which holds the other.
-    fn events_in_order(&self, flow: &FlowSums) -> Vec<u32> {
-        let mut stages: Vec<(u64, Reverse<u64>, u32)> = Vec::new();
-        for (number, owner) in flow.owners.list.iter().enumerate() {
-            if let Owner::Stage(event) = owner {
-                // What no trace of the sample has is rare, and comes last.
-                let first = flow.sample.median_first_start(*event).unwrap_or(u64::MAX);
-                let spans = flow.plain + flow.stages[number].spans;
-                let mean = flow.inclusive[number] / spans.max(1);
-                stages.push((first, Reverse(mean), *event));
-            }
-        }
-        // Of a flow that was never measured only the set is known.
-        if let (true, FlowKey::Events(events)) = (stages.is_empty(), &flow.key) {
-            return events.to_vec();
-        }
-        stages.sort_unstable();
-        stages.into_iter().map(|(.., event)| event).collect()
-    }
-
-    /// Names, none twice: the ends, then with the number of stages, then all stages.
-    fn names(&self, flows: &[FlowSums], orders: &[Vec<u32>]) -> Vec<String> {
-        let name = |event: &u32| self.world.event_name(*event).to_owned();
-        let forms: Vec<[String; 3]> = flows
-            .iter()
-            .zip(orders)
-            .map(|(flow, order)| {
-                if let FlowKey::Rule(rule) = flow.key {
-                    let name = self.options.flows[rule].name.clone();
-                    return [name.clone(), name.clone(), name];
-                }
-                let all: Vec<String> = order.iter().map(name).collect();
-                let whole = all.join(" → ");
-                let short = match all.as_slice() {
-                    [first, _, .., last] => format!("{first} → … → {last}"),
-                    _ => whole.clone(),
-                };
-                let counted = format!("{short} ({} stages)", all.len());
-                [short, counted, whole]
-            })
-            .collect();
-        let mut uses: HashMap<&str, usize> = HashMap::new();
-        for form in forms.iter().flat_map(|forms| &forms[..2]) {
-            *uses.entry(form).or_default() += 1;
-        }
-        let mut taken = HashMap::new();
-        forms
-            .iter()
-            .map(|[short, counted, whole]| {
-                let free = |form: &str| uses.get(form) == Some(&1) || (short == whole);
-                let name = match (free(short), free(counted)) {
-                    (true, _) => short,
-                    (_, true) => counted,
-                    _ => whole,
-                };
-                // A rule may be named like a set, and sets of the same order may differ by a hostile name.
-                let again = taken.entry(name.clone()).or_insert(0);
-                *again += 1;
-                match *again {
-                    1 => name.clone(),
-                    again => format!("{name} #{again}"),
-                }
-            })
-            .collect()
     }
 
     fn flow(&self, flow: &FlowSums, name: &str, events: &[u32], level: u32) -> Flow {

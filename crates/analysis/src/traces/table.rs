@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::flows::{FlowKey, FlowSums, set_hash};
+use super::flow_key::{FlowKey, set_hash};
+use super::flows::FlowSums;
 use super::hash::NumberMap;
 use super::trace::FlowId;
 

@@ -1,0 +1,64 @@
+//! What a capture says of itself at its beginning.
+
+use std::thread;
+use std::time::Duration;
+
+use perf_format::{Anchor, CaptureId, ClockDescriptor, ClockSource, FileHeader, Label, Origin};
+use perf_probe::clock::{self, Source};
+
+use crate::anchors::ticks_per_second;
+use crate::builder::Settings;
+use crate::error::StartError;
+use crate::machine;
+
+/// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
+const RATE_BASE: Duration = Duration::from_millis(1);
+/// The clock's rate in Hz, over whatever time has passed since `first`, at least [`RATE_BASE`].
+pub(crate) fn measure_rate(read: fn() -> Anchor, first: &Anchor) -> f64 {
+    let now = read();
+    if let Some(rate) = ticks_per_second(first, &now) {
+        return rate;
+    }
+    thread::sleep(RATE_BASE);
+    // Without a rate a tick counts as a nanosecond, until there are anchors.
+    ticks_per_second(first, &read()).unwrap_or(1e9)
+}
+
+/// The header of the capture, by what is known at its start.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, StartError> {
+    let failed = |source| StartError::System {
+        action: "read random bytes for the capture's id",
+        source,
+    };
+    let capture_id = CaptureId(machine::random_id().map_err(failed)?);
+    let status = clock::status();
+    let source = match status.source {
+        Source::Tsc | Source::Cntvct => ClockSource::TSC,
+        _ => ClockSource::MONOTONIC,
+    };
+    let label = |(key, value): &(String, String)| Label {
+        key: key.clone(),
+        value: value.clone(),
+    };
+    Ok(FileHeader {
+        capture_id,
+        start_unix_ns: machine::unix_ns(),
+        origin: Origin {
+            host: machine::host_name(),
+            pid: std::process::id(),
+            boot_id: machine::boot_id(),
+            command: machine::command(),
+            arena: String::new(),
+        },
+        clock: ClockDescriptor {
+            source,
+            reason: status.reason.to_string(),
+            ticks_per_second: rate,
+        },
+        labels: settings.labels.iter().map(label).collect(),
+        ..FileHeader::default()
+    })
+}
