@@ -36,10 +36,10 @@ pub(crate) enum Command {
     Report(cmd::report::Args),
     Traces(cmd::traces::Args),
     Sla(cmd::sla::Args),
+    Plot(cmd::plot::Args),
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
-    Plot(cmd::plot::Args),
     Completions(cmd::completions::Args),
     Man(cmd::man::Args),
 }

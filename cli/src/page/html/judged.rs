@@ -76,9 +76,13 @@ fn of_windows(windows: &Windows) -> String {
     format!("windows of {length}: {}", parts.join(", "))
 }
 
-/// The episodes with most violations, by time.
+/// Of the rules that were not kept the episodes with most violations, by time.
 pub(super) fn episodes(sla: &Sla, zone: &Zone) -> Episodes {
-    let mut largest: Vec<&sla::Episode> = sla.episodes.iter().collect();
+    let broken = sla.episodes.iter().filter(|episode| {
+        // What a kept rule bears is no news.
+        sla.rules[episode.rule].verdict != sla::Verdict::Pass
+    });
+    let mut largest: Vec<&sla::Episode> = broken.collect();
     largest.sort_by_key(|episode| Reverse(episode.violations));
     largest.truncate(MAX_EPISODES);
     largest.sort_by_key(|episode| episode.start_unix_ns);

@@ -81,7 +81,7 @@ fn figure(plot: &Picture, frame: Option<TimeFrame>, episodes: &[Episode]) -> Mar
     }
 }
 
-/// A mark for each episode: a strip above the plot that leads to its row, and a band that shows when it is led to.
+/// A mark for each episode: a strip below the plot that leads to its row, and a band that shows when it is led to.
 fn marks(frame: &TimeFrame, episodes: &[Episode]) -> Markup {
     let span = (frame.to_unix_ns as f64 - frame.from_unix_ns as f64).max(1.0);
     let x = |ns: i64| {
@@ -89,10 +89,15 @@ fn marks(frame: &TimeFrame, episodes: &[Episode]) -> Markup {
         (frame.left + along.clamp(0.0, 1.0) * (frame.right - frame.left)) * UNITS
     };
     let (top, height) = (frame.top * UNITS, (frame.bottom - frame.top) * UNITS);
-    let strip = height / 40.0;
+    let strip = height / 60.0;
+    // The long ones first, so that the short ones can be pointed at.
+    let mut numbered: Vec<(usize, &Episode)> = episodes.iter().enumerate().collect();
+    numbered.sort_by_key(|(_, episode)| {
+        std::cmp::Reverse(episode.to_unix_ns.saturating_sub(episode.from_unix_ns))
+    });
     html! {
         svg.marks viewBox={ "0 0 " (UNITS) " " (UNITS) } preserveAspectRatio="none" {
-            @for (number, episode) in episodes.iter().enumerate() {
+            @for (number, episode) in numbered {
                 @let left = x(episode.from_unix_ns);
                 @let width = format!("{:.0}", (x(episode.to_unix_ns) - left).max(LEAST_MARK));
                 @let left = format!("{left:.0}");
@@ -100,7 +105,7 @@ fn marks(frame: &TimeFrame, episodes: &[Episode]) -> Markup {
                 a id={ "mark-" (number + 1) } href={ "#episode-" (number + 1) } tabindex="-1" {
                     title { "episode " (number + 1) }
                     rect.band x=(left) y=(format!("{top:.0}")) width=(width) height=(format!("{height:.0}")) {}
-                    rect.strip x=(left) y=(format!("{:.0}", top - strip)) width=(width) height=(format!("{strip:.0}")) {}
+                    rect.strip x=(left) y=(format!("{:.0}", top + height)) width=(width) height=(format!("{strip:.0}")) {}
                 }
             }
         }
