@@ -239,6 +239,22 @@ fn read(args: &Args, scratch: &Path) -> Result<()> {
         );
         row("", run.anonymous_mib, "MiB anonymous", None, "");
     }
+    let traces = measure(&analyze, &["traces", &capture], 3)?;
+    row(
+        "traces",
+        traces.seconds,
+        "s",
+        Some(traces.seconds / cat.seconds),
+        "≥ 100 M spans/s, ≤ 1 GiB",
+    );
+    row(
+        "",
+        args.spans as f64 / traces.seconds / 1e6,
+        "M spans/s",
+        None,
+        "",
+    );
+    row("", traces.anonymous_mib, "MiB anonymous", None, "");
     Ok(())
 }
 
