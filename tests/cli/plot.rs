@@ -6,7 +6,7 @@ use super::captures::Capture;
 use super::run::{Folder, Ran};
 
 /// All plots of the usual capture.
-const ALL: [&str; 15] = [
+const ALL: [&str; 21] = [
     "cdf-orders.svg",
     "cdf.svg",
     "distribution-BATCH_SIZE.svg",
@@ -22,6 +22,12 @@ const ALL: [&str; 15] = [
     "latency-over-time-ORDER_SUBMIT_error.svg",
     "percentiles-orders.svg",
     "percentiles.svg",
+    "stages-CANDLE_PROCESSING.svg",
+    "stages-CANDLE_PROCESSING_ORDER_SUBMIT.svg",
+    "throughput.svg",
+    "waterfall-9e3779b97f4a77bb.svg",
+    "waterfall-9e3779b97f4a7bd3.svg",
+    "waterfall-9e3779b97f4a7fcb.svg",
 ];
 
 fn pictures(folder: &Folder, directory: &str) -> Vec<String> {
@@ -67,8 +73,7 @@ fn texts(svg: &str) -> Vec<String> {
 fn every_plot_is_a_file_and_a_line() {
     let folder = Folder::trading();
     let listing = folder.stdout(&["plot", "trading.bin", "-o", "plots"]);
-    let mut expected: Vec<String> = ALL.map(String::from).into();
-    expected.push("throughput.svg".to_owned());
+    let expected: Vec<String> = ALL.map(String::from).into();
     assert_eq!(pictures(&folder, "plots"), expected);
     let mut listed: Vec<String> = listing
         .lines()
@@ -247,11 +252,39 @@ fn hostile_names_are_text_and_stay_in_the_directory() {
         );
         assert_eq!(folder.names(), ["plots", "trading.bin"]);
         let read = read_all(&folder, "plots");
-        assert_eq!(read.len(), ALL.len() + 1, "{name:?}");
+        assert_eq!(read.len(), ALL.len(), "{name:?}");
         for (file, svg) in read {
             assert!(!svg.contains("<script"), "{file}");
         }
     }
+}
+
+#[test]
+fn a_trace_that_is_asked_for_has_its_waterfall() {
+    let folder = Folder::trading();
+    let id = "9e3779b97f4a7bd3";
+    let only = [
+        "plot",
+        "trading.bin",
+        "-o",
+        "one",
+        "--only",
+        "waterfall",
+        "--trace",
+        id,
+    ];
+    folder.stdout(&only);
+    assert_eq!(pictures(&folder, "one"), [format!("waterfall-{id}.svg")]);
+    let shown = texts(&folder.read(&format!("one/waterfall-{id}.svg")));
+    assert!(shown[0].contains(id), "{shown:?}");
+    assert!(
+        shown
+            .iter()
+            .any(|text| text.starts_with("CANDLE_PROCESSING")),
+        "{shown:?}"
+    );
+    let ran = folder.run(&["plot", "trading.bin", "-o", "one", "--trace", "no id"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
 }
 
 #[test]

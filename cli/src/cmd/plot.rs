@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use perf_analysis::{ReportOptions, WarningKind, plot_data};
+use perf_analysis::{ReportOptions, TraceOptions, WarningKind, plot_data, traces};
+use perf_format::TraceId;
 use perf_render::plot::Theme;
 
+use super::traces::parse_id;
 use crate::args::{Input, Selection, Workers, selected};
 use crate::diagnostics;
 use crate::file::write_whole;
@@ -18,6 +20,9 @@ use crate::page::plot::{Drawn, draw};
 use crate::progress::Progress;
 use crate::time::Span;
 use crate::verdict::Verdict;
+
+/// Slowest traces that get a waterfall.
+const SLOWEST: usize = 3;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,6 +44,8 @@ Its title says what is seen.
   cdf                  the share of values below each value, a line an event
   throughput           records a second by event, and what was lost
   gauges-and-counters  levels and rates over time
+  stages               which stage or queue owns a flow's time, typical beside tail; one file a flow
+  waterfall            the spans of a trace by thread; one file for each of the slowest three, or of --trace
 
 Files are named after the plot, those of one event also after the event: latency-over-time-ORDER_SUBMIT.svg. Files of the \
 same name are replaced, others in the directory are left alone. The eight events that took longest in all are drawn; \
@@ -74,6 +81,11 @@ pub(crate) struct Args {
     )]
     only: Vec<Kind>,
 
+    /// The trace whose waterfall to draw, in place of the slowest: its id in hexadecimal, or in decimal as `dec:ID`; may
+    /// be given more than once
+    #[arg(long = "trace", value_name = "ID", value_parser = parse_id, help_heading = "Plots")]
+    traces: Vec<TraceId>,
+
     /// On which ground: light, dark, or auto, which is dark where the reader's system is
     #[arg(long, value_enum, default_value_t = Ground::Auto, hide_possible_values = true, help_heading = "Plots")]
     theme: Ground,
@@ -92,6 +104,8 @@ pub(crate) enum Kind {
     Cdf,
     Throughput,
     GaugesAndCounters,
+    Stages,
+    Waterfall,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -122,7 +136,16 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let data = plot_data(&set, &options)?;
     let unmatched = Unmatched::find(&set, &data.report.warnings)?;
     let wanted = |kind| args.only.is_empty() || args.only.contains(&kind);
-    let drawn = draw(&data, &args.selection.tz, args.theme.into(), wanted);
+    let traced = wanted(Kind::Stages) || wanted(Kind::Waterfall);
+    let traces = traced.then(|| traces(&set, &trace_options(&options, args)));
+    let traces = traces.transpose()?;
+    let drawn = draw(
+        &data,
+        traces.as_ref(),
+        &args.selection.tz,
+        args.theme.into(),
+        wanted,
+    );
     for each in &drawn {
         write_whole(&args.output.join(&each.file), each.picture.svg.as_bytes())?;
     }
@@ -149,6 +172,21 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     }
     to_stdout(listing(&args.output, &drawn).as_bytes())?;
     Ok(Verdict::Fine)
+}
+
+/// The same selection, for traces.
+fn trace_options(options: &ReportOptions, args: &Args) -> TraceOptions {
+    TraceOptions {
+        events: options.events.clone(),
+        since: options.since,
+        until: options.until,
+        skip_ns: options.skip_ns,
+        slowest: SLOWEST,
+        ids: args.traces.clone(),
+        strict: options.strict,
+        threads: options.threads,
+        ..TraceOptions::default()
+    }
 }
 
 fn make_directory(path: &Path) -> Result<()> {

@@ -116,7 +116,7 @@ impl FromStr for Rule {
 }
 
 /// Ids are shown as 16 hexadecimal digits, and are read as such; a W3C trace id of 32 by its lower half.
-fn parse_id(text: &str) -> Result<TraceId, String> {
+pub(super) fn parse_id(text: &str) -> Result<TraceId, String> {
     let expected = "expected a trace id: up to 16 hexadecimal digits, 32 as in `traceparent`, or dec:ID in decimal";
     let id = match text.strip_prefix("dec:") {
         Some(decimal) => decimal.parse().ok(),

@@ -16,6 +16,7 @@ pub(crate) mod sheet;
 pub(crate) mod sla;
 pub(crate) mod sla_sheet;
 mod slots;
+pub(crate) mod traced;
 pub(crate) mod traces;
 pub(crate) mod verify;
 

@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use perf_analysis::UnixNs;
 use perf_analysis::plot::{LevelSlots, LogBin, PlotData, PlotSeries, SeriesSlot, Slots};
 use perf_analysis::report::Outcome;
+use perf_analysis::traces::Traces;
 use perf_render::plot::{
     self, Bin, Course, LatencySlot, Level, Levels, Lost, OverTime, Picture, Ranked, Rate, Series,
     Theme, Throughput, TimeSpan, Unit,
 };
 
 use crate::cmd::plot::Kind;
+use crate::page::traced;
 use crate::time::Zone;
+
+/// Flows that get a picture of their stages.
+const MAX_FLOWS: usize = 8;
 
 /// A picture and the name of its file.
 pub(crate) struct Drawn {
@@ -40,20 +45,27 @@ impl Files {
     }
 }
 
-/// `name` with everything but letters, digits, `_`, `.` and `-` of ASCII as `_`, and not too long.
+/// `name` with each run of anything but letters, digits, `_`, `.` and `-` of ASCII as one `_`, and not too long.
 fn in_file_name(name: &str) -> String {
     const LONGEST: usize = 80;
-    let safe = |c: char| match c {
-        c if c.is_ascii_alphanumeric() => c,
-        '_' | '-' | '.' => c,
-        _ => '_',
-    };
-    name.chars().take(LONGEST).map(safe).collect()
+    let is_safe = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let mut safe = String::new();
+    let mut was_safe = true;
+    for c in name.chars().take(LONGEST) {
+        match (is_safe(&c), was_safe) {
+            (true, _) => safe.push(c),
+            (false, true) => safe.push('_'),
+            (false, false) => {}
+        }
+        was_safe = is_safe(&c);
+    }
+    safe
 }
 
 /// All plots that are `wanted`, in the order of the documentation.
 pub(crate) fn draw(
     data: &PlotData,
+    traces: Option<&Traces>,
     zone: &Zone,
     theme: Theme,
     wanted: impl Fn(Kind) -> bool,
@@ -68,16 +80,48 @@ pub(crate) fn draw(
         Kind::Cdf,
         Kind::Throughput,
         Kind::GaugesAndCounters,
+        Kind::Stages,
+        Kind::Waterfall,
     ] {
         if wanted(kind) {
             let mut add = |stem: &str, of: &str, picture| {
                 let file = files.name(stem, of);
                 drawn.push(Drawn { file, picture });
             };
-            figures.draw(kind, theme, &mut add);
+            match traces {
+                Some(traces) if kind == Kind::Stages => stages(traces, theme, &mut add),
+                Some(traces) if kind == Kind::Waterfall => waterfalls(traces, theme, &mut add),
+                _ => figures.draw(kind, theme, &mut add),
+            }
         }
     }
     drawn
+}
+
+/// The flows that have enough traces for a breakdown, the most frequent first.
+fn stages(traces: &Traces, theme: Theme, add: &mut impl FnMut(&str, &str, Picture)) {
+    let known = traces.flows.iter().filter(|flow| !flow.bands.is_empty());
+    for flow in known.take(MAX_FLOWS) {
+        add("stages", &flow.flow, traced::stages(flow, theme));
+    }
+}
+
+/// The traces that were asked for, else the slowest of the flows that are shown.
+fn waterfalls(traces: &Traces, theme: Theme, add: &mut impl FnMut(&str, &str, Picture)) {
+    let is_asked = !traces.asked.is_empty();
+    let kept = if is_asked {
+        &traces.asked
+    } else {
+        &traces.slowest
+    };
+    let is_shown = |flow: &str| is_asked || traces.flows.iter().any(|shown| shown.flow == flow);
+    for trace in kept.iter().filter(|trace| is_shown(&trace.flow)) {
+        add(
+            "waterfall",
+            &trace.trace,
+            traced::waterfall(trace, theme).picture,
+        );
+    }
 }
 
 /// What is drawn, in the shapes that plots take.
@@ -173,6 +217,8 @@ impl Figures {
             Kind::GaugesAndCounters => {
                 add("gauges-and-counters", "", plot::levels(&self.levels, theme));
             }
+            // Their figures are those of traces.
+            Kind::Stages | Kind::Waterfall => {}
         }
     }
 }

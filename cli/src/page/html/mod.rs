@@ -11,10 +11,9 @@ use perf_render::{Block, Document, Note};
 
 use crate::cmd::plot::Kind;
 use crate::command::Arguments;
-use crate::page::{counted, events, plot, push_warnings, report, traces};
+use crate::page::{counted, events, plot, push_warnings, report, traced, traces};
 
 mod judged;
-mod traced;
 
 /// Of plots with one file an event, so many come before the plots of all events.
 const FIRST: usize = 3;
@@ -46,7 +45,7 @@ pub(crate) fn page(source: &Source<'_>) -> Page {
     let slowest = traced::slowest(source.traces);
     let mut pictures = pictures(source.plots, report);
     if let Some(flow) = slowest {
-        pictures.insert(pictures.len().min(FIRST), traced::stages(flow));
+        pictures.insert(pictures.len().min(FIRST), traced::stages(flow, Theme::Auto));
     }
     Page {
         title: title(report.report),
@@ -65,7 +64,7 @@ pub(crate) fn page(source: &Source<'_>) -> Page {
             .traces
             .slowest
             .iter()
-            .map(traced::waterfall)
+            .map(|trace| traced::waterfall(trace, Theme::Auto))
             .collect(),
         plots: pictures,
         commands: commands(source.arguments),
@@ -97,7 +96,7 @@ fn flows(source: &Source<'_>) -> Document {
 /// The plots, in the order of what they tell: when it was slow, how slow the slowest were, how much happened.
 fn pictures(data: &PlotData, report: &report::Page<'_>) -> Vec<Picture> {
     let draw = |wanted: Kind| {
-        let drawn = plot::draw(data, report.zone, Theme::Auto, |kind| kind == wanted);
+        let drawn = plot::draw(data, None, report.zone, Theme::Auto, |kind| kind == wanted);
         drawn.into_iter().map(|each| each.picture)
     };
     if data.report.events.is_empty() {

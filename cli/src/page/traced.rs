@@ -1,4 +1,4 @@
-//! What traces add to the page: the slowest flow and why its tail is slow, its stages, the slowest traces.
+//! What traces add to pages and pictures: the slowest flow and why its tail is slow, its stages, the slowest traces.
 
 use perf_analysis::report::Outcome;
 use perf_analysis::traces::{Band, Flow, KeptTrace, OwnerKind, Traces};
@@ -6,10 +6,10 @@ use perf_render::html::{SlowestFlow, TailOwner, Waterfall};
 use perf_render::number::nanos_inline;
 use perf_render::plot::{self, Breakdown, Part, Picture, Theme, TraceGap, TraceSpan};
 
-use crate::page::traces::{annotations, scalar};
+use super::traces::{annotations, scalar};
 
 /// The flow whose highest percentile is the longest, of those with enough traces to tell a tail from the typical.
-pub(super) fn slowest(traces: &Traces) -> Option<&Flow> {
+pub(crate) fn slowest(traces: &Traces) -> Option<&Flow> {
     let highest = |flow: &&Flow| {
         let times = flow.end_to_end.as_ref()?;
         times.percentiles.0.iter().map(|(_, ns)| *ns).max()
@@ -29,7 +29,7 @@ fn typical(flow: &Flow) -> Option<&Band> {
 }
 
 /// The flow at the top of the page, its owners by their part in the tail.
-pub(super) fn summary(flow: &Flow) -> Option<SlowestFlow> {
+pub(crate) fn summary(flow: &Flow) -> Option<SlowestFlow> {
     let (tail, typical) = (tail(flow)?, typical(flow));
     let ns = |band: &Band, at: usize| band.owners.get(at).map(|owner| owner.mean_ns as f64);
     let owners = flow.owners.iter().enumerate().filter_map(|(at, owner)| {
@@ -52,7 +52,7 @@ pub(super) fn summary(flow: &Flow) -> Option<SlowestFlow> {
 }
 
 /// Which stage or queue the time of a flow goes to, as a picture.
-pub(super) fn stages(flow: &Flow) -> Picture {
+pub(crate) fn stages(flow: &Flow, theme: Theme) -> Picture {
     let band = |band: &Band| plot::Band {
         name: name(band),
         traces: band.count,
@@ -68,7 +68,7 @@ pub(super) fn stages(flow: &Flow) -> Picture {
         flow: flow.flow.clone(),
         bands: flow.bands.iter().map(band).collect(),
     };
-    plot::stages(&breakdown, Theme::Auto)
+    plot::stages(&breakdown, theme)
 }
 
 fn name(band: &Band) -> String {
@@ -79,7 +79,7 @@ fn name(band: &Band) -> String {
 }
 
 /// One of the slowest traces.
-pub(super) fn waterfall(trace: &KeptTrace) -> Waterfall {
+pub(crate) fn waterfall(trace: &KeptTrace, theme: Theme) -> Waterfall {
     let at = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
     let spans = trace.spans.iter().map(|span| TraceSpan {
         event: span.event.clone(),
@@ -111,7 +111,7 @@ pub(super) fn waterfall(trace: &KeptTrace) -> Waterfall {
     let title = title.into_iter().filter(|part| !part.is_empty());
     Waterfall {
         title: title.collect::<Vec<_>>().join(" · "),
-        picture: plot::waterfall(&of, Theme::Auto),
+        picture: plot::waterfall(&of, theme),
     }
 }
 
