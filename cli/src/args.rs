@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use perf_analysis::sla::Rule;
 use perf_analysis::sla::config::rules_of_file;
 use perf_analysis::{CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions, TimeBound};
@@ -193,6 +193,16 @@ impl Rules {
             rules.extend(rules_of_file(path)?);
         }
         Ok(rules)
+    }
+
+    /// Ends the program with a usage error: there is no rule to judge.
+    pub(crate) fn refuse_none(&self) -> ! {
+        let message = match &self.config {
+            Some(path) => format!("{} has no rule; give one with --sla", path.display()),
+            None => "no rule to judge: give one with --sla, or a file with --config".to_owned(),
+        };
+        let kind = clap::error::ErrorKind::MissingRequiredArgument;
+        Cli::command().error(kind, message).exit();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use perf_analysis::sla::{self, Sla};
 use perf_analysis::{CaptureSet, Warning, WarningKind};
 
 use crate::verdict::Verdict;
@@ -9,6 +10,8 @@ use crate::verdict::Verdict;
 /// What a run may be made to fail on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
+    /// A rule that was broken
+    Sla,
     /// Records that were lost while recording, within the selected time
     Loss,
 }
@@ -112,16 +115,21 @@ pub(crate) fn check_usable(warnings: &[Warning], unmatched: &Unmatched) -> Resul
     Ok(())
 }
 
-/// What the gates say about a report with these `warnings`.
-pub(crate) fn judge(gates: &[FailOn], warnings: &[Warning]) -> Verdict {
+/// What the gates say about a result with these `warnings`, and of rules that were judged.
+pub(crate) fn judge(gates: &[FailOn], warnings: &[Warning], sla: Option<&Sla>) -> Verdict {
     let verdicts = gates.iter().map(|gate| match gate {
         FailOn::Loss => judge_loss(warnings),
+        FailOn::Sla => match sla.map(|sla| sla.verdict) {
+            Some(sla::Verdict::Pass) => Verdict::Fine,
+            Some(sla::Verdict::Fail) => Verdict::Breached,
+            Some(sla::Verdict::Unproven | sla::Verdict::NoData) | None => Verdict::Inconclusive,
+        },
     });
     verdicts.max().unwrap_or(Verdict::Fine)
 }
 
 /// Whether records were lost, as far as `warnings` tell.
-pub(crate) fn judge_loss(warnings: &[Warning]) -> Verdict {
+fn judge_loss(warnings: &[Warning]) -> Verdict {
     let verdicts = warnings.iter().map(|warning| match &warning.kind {
         WarningKind::Loss { in_selection, .. } if *in_selection > 0 => Verdict::Breached,
         // Loss is noted in the capture itself: what cannot be read may tell of more.

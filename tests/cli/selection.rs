@@ -199,7 +199,7 @@ fn wrong_arguments_are_usage_errors_and_say_what_is_expected() {
         (&["--by", "host"], "expected `capture` or `label=KEY`"),
         (&["--percentiles", "101"], "expected a number from 0 to 100"),
         (&["--threads", "0"], "--threads"),
-        (&["--fail-on", "sla"], "possible values: loss"),
+        (&["--fail-on", "sloth"], "possible values: sla, loss"),
         (
             &["--format", "xml"],
             "possible values: text, json, markdown, csv",

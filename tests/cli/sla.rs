@@ -48,9 +48,13 @@ fn exit_codes() {
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), ""), "{rule}");
         let ran = folder.run(&["sla", "trading.bin", "--sla", rule]);
         assert_eq!(ran.code, Some(0), "{rule}");
+        // The report is as good a gate.
+        let ran = folder.run(&["report", "trading.bin", "--sla", rule, "--fail-on", "sla"]);
+        assert_eq!(ran.code, Some(code), "{rule}");
     }
     for (args, code) in [
         (&["sla", "trading.bin"][..], 2),
+        (&["report", "trading.bin", "--fail-on", "sla"], 2),
         (&["sla", "trading.bin", "--sla", "A:max<5"], 3),
         (&["sla", "trading.bin", "--sla", "A:max"], 2),
         (&["sla", "none.bin", "--sla", "A:max<5ms"], 3),

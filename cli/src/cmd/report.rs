@@ -80,11 +80,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let options = report_options(&args.input, &args.workers, &args.selection, &args.figures)?;
+    let rules = args.rules.all()?;
+    if rules.is_empty() && args.fail_on.contains(&FailOn::Sla) {
+        args.rules.refuse_none();
+    }
     let progress = Progress::start("reading captures", args.input.quiet);
     let set = args.input.open()?;
     let report = report(&set, &options)?;
     let unmatched = Unmatched::find(&set, &report.warnings)?;
-    let sla = judged(&set, &options, args.rules.all()?)?;
+    let sla = judged(&set, &options, rules)?;
     drop(progress);
 
     if !args.fail_on.is_empty() {
@@ -108,7 +112,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         write_page(&answer, &set, &options, sla.as_ref(), path)?;
     }
     give(&answer, &args.output)?;
-    Ok(gate::judge(&args.fail_on, &report.warnings))
+    Ok(gate::judge(&args.fail_on, &report.warnings, sla.as_ref()))
 }
 
 /// The judgement of the rules, if there are any.

@@ -1,15 +1,14 @@
 //! `perf-analyze sla`: whether what was promised was kept.
 
 use anyhow::Result;
-use clap::{CommandFactory, ValueEnum};
-use perf_analysis::sla::{self as promises, MAX_VIOLATIONS, Sla};
+use perf_analysis::sla::{MAX_VIOLATIONS, Sla};
 use perf_analysis::{SlaOptions, sla};
 use perf_render::{Document, Table};
 use serde::Serialize;
 
-use crate::args::{Cli, Format, Input, OutputArgs, Rules, Selection, Workers};
+use crate::args::{Format, Input, OutputArgs, Rules, Selection, Workers};
 use crate::diagnostics;
-use crate::gate::{self, Unmatched};
+use crate::gate::{self, FailOn, Unmatched};
 use crate::output::{Answer, give};
 use crate::page;
 use crate::progress::Progress;
@@ -85,15 +84,6 @@ pub(crate) struct Args {
     fail_on: Vec<FailOn>,
 }
 
-/// What a run may be made to fail on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOn {
-    /// A rule that was broken
-    Sla,
-    /// Records that were lost while recording, within the selected time
-    Loss,
-}
-
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let options = options(args)?;
     let progress = Progress::start("judging rules", args.input.quiet);
@@ -119,18 +109,13 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         unmatched: &unmatched,
     };
     give(&answer, &args.output)?;
-    Ok(judge(&args.fail_on, &sla))
+    Ok(gate::judge(&args.fail_on, &sla.warnings, Some(&sla)))
 }
 
 fn options(args: &Args) -> Result<SlaOptions> {
     let rules = args.rules.all()?;
     if rules.is_empty() {
-        let message = match &args.rules.config {
-            Some(path) => format!("{} has no rule; give one with --sla", path.display()),
-            None => "no rule to judge: give one with --sla, or a file with --config".to_owned(),
-        };
-        let kind = clap::error::ErrorKind::MissingRequiredArgument;
-        Cli::command().error(kind, message).exit();
+        args.rules.refuse_none();
     }
     let (since, until) = args.selection.bounds()?;
     let listed = matches!(args.output.format, Format::Text | Format::Markdown);
@@ -149,18 +134,6 @@ fn options(args: &Args) -> Result<SlaOptions> {
         strict: args.input.is_strict(),
         threads: args.workers.threads(),
     })
-}
-
-fn judge(gates: &[FailOn], sla: &Sla) -> Verdict {
-    let verdicts = gates.iter().map(|gate| match gate {
-        FailOn::Loss => gate::judge_loss(&sla.warnings),
-        FailOn::Sla => match sla.verdict {
-            promises::Verdict::Pass => Verdict::Fine,
-            promises::Verdict::Fail => Verdict::Breached,
-            promises::Verdict::Unproven | promises::Verdict::NoData => Verdict::Inconclusive,
-        },
-    });
-    verdicts.max().unwrap_or(Verdict::Fine)
 }
 
 struct SlaAnswer<'a> {
