@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use glob::Pattern;
-use rayon::prelude::*;
 
 use super::caveats;
 use super::cells::Cells;
@@ -19,7 +18,7 @@ use super::spread::Domain;
 use super::stats::Rows;
 use super::survey::Survey;
 use super::timeline::Timeline;
-use super::window::{Lifetime, Stretches};
+use super::window::{Lifetime, Stretches, surveyed};
 use super::worker::Task;
 use crate::capture::{Capture, CaptureSet};
 use crate::error::{Error, ErrorKind};
@@ -52,16 +51,7 @@ impl<'a> Run<'a> {
             Pattern::new(pattern).map_err(|error| Error::new(Path::new(pattern), bad(error)))
         });
         let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
-        let surveys: Vec<_> = captures
-            .par_iter()
-            .map(|capture| Survey::of(capture))
-            .collect();
-        let surveys = surveys.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let lifetimes: Vec<_> = captures
-            .iter()
-            .zip(&surveys)
-            .map(|(capture, survey)| Lifetime::of(capture, survey))
-            .collect();
+        let (surveys, lifetimes) = surveyed(&captures)?;
         let everything = Timeline {
             since: None,
             until: None,

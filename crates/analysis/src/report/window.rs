@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use perf_format::CloseReason;
+use rayon::prelude::*;
 
 use super::survey::Survey;
 use super::timeline::Timeline;
 use crate::capture::Capture;
 use crate::cover::covered_ns;
+use crate::error::Error;
 use crate::options::{ReportOptions, TimeBound};
 use crate::value::UnixNs;
 
@@ -17,6 +19,26 @@ pub(crate) struct Lifetime {
     pub(crate) start: i64,
     /// The last thing known of it.
     pub(crate) end: i64,
+}
+
+/// What the heads of each capture say, and when it ran.
+///
+/// # Errors
+/// A file cut short.
+pub(crate) fn surveyed(
+    captures: &[&Capture],
+) -> Result<(Vec<Survey>, Vec<Option<Lifetime>>), Error> {
+    let surveys: Vec<_> = captures
+        .par_iter()
+        .map(|capture| Survey::of(capture))
+        .collect();
+    let surveys = surveys.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let lifetimes = captures
+        .iter()
+        .zip(&surveys)
+        .map(|(capture, survey)| Lifetime::of(capture, survey))
+        .collect();
+    Ok((surveys, lifetimes))
 }
 
 impl Lifetime {

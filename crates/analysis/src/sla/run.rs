@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use perf_format::{CloseReason, Outcome as Ended, SegmentId, SeriesKey};
-use rayon::prelude::*;
 
 use super::flows::Judgement;
 use super::ledger::{Keeping, Kept, Ledger, Tally, Unknown};
@@ -17,7 +16,7 @@ use crate::capture::{Capture, CaptureSet};
 use crate::error::{Error, ErrorKind};
 use crate::report::survey::Survey;
 use crate::report::timeline::{SlotNumber, Timeline};
-use crate::report::window::{Lifetime, Stretches};
+use crate::report::window::{Lifetime, Stretches, surveyed};
 
 /// Stretches of time by which violations are first put together, at most about: episodes of a longer recording are wider apart.
 const MAX_CLUSTERS: u64 = 200_000;
@@ -52,16 +51,7 @@ impl<'a> Run<'a> {
         let rules = &options.rules;
         check(rules)?;
         let captures: Vec<&Capture> = set.captures().iter().collect();
-        let surveys: Vec<_> = captures
-            .par_iter()
-            .map(|capture| Survey::of(capture))
-            .collect();
-        let surveys = surveys.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let lifetimes: Vec<_> = captures
-            .iter()
-            .zip(&surveys)
-            .map(|(capture, survey)| Lifetime::of(capture, survey))
-            .collect();
+        let (surveys, lifetimes) = surveyed(&captures)?;
         let selection = options.selection();
         let everything = Timeline {
             since: None,

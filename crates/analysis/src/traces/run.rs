@@ -19,7 +19,7 @@ use super::world::{Builder, World, selection};
 use crate::capture::{Capture, CaptureSet};
 use crate::error::{Error, ErrorKind};
 use crate::report::survey::Survey;
-use crate::report::window::Lifetime;
+use crate::report::window::{Lifetime, surveyed};
 use crate::report::{Selected, integrity};
 use crate::value::UnixNs;
 use crate::warning::{Warning, WarningKind};
@@ -52,16 +52,7 @@ type ChunkResult = Result<Result<Fragments, FormatError>, Error>;
 impl<'a> Run<'a> {
     pub(crate) fn new(set: &'a CaptureSet, options: &'a TraceOptions) -> Result<Self, Error> {
         let captures: Vec<&Capture> = set.captures().iter().collect();
-        let surveys: Vec<_> = captures
-            .par_iter()
-            .map(|capture| Survey::of(capture))
-            .collect();
-        let surveys = surveys.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let lifetimes: Vec<_> = captures
-            .iter()
-            .zip(&surveys)
-            .map(|(capture, survey)| Lifetime::of(capture, survey))
-            .collect();
+        let (surveys, lifetimes) = surveyed(&captures)?;
         let world = Builder {
             captures: &captures,
             surveys: &surveys,
