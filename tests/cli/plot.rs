@@ -283,6 +283,24 @@ fn a_trace_that_is_asked_for_has_its_waterfall() {
             .any(|text| text.starts_with("CANDLE_PROCESSING")),
         "{shown:?}"
     );
+    // Another one is none of the slowest.
+    let ran = folder.run(&[
+        "plot",
+        "trading.bin",
+        "-o",
+        "none",
+        "--only",
+        "waterfall",
+        "--trace",
+        "7",
+    ]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""));
+    assert!(
+        ran.stderr.contains("no trace has an id of --trace"),
+        "{}",
+        ran.stderr
+    );
+    assert!(pictures(&folder, "none").is_empty());
     let ran = folder.run(&["plot", "trading.bin", "-o", "one", "--trace", "no id"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
 }

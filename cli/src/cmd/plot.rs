@@ -10,7 +10,7 @@ use perf_format::TraceId;
 use perf_render::plot::Theme;
 
 use super::traces::parse_id;
-use crate::args::{Input, Selection, Workers, selected};
+use crate::args::{Input, Selection, Workers, selected, traces_of};
 use crate::diagnostics;
 use crate::file::write_whole;
 use crate::gate::Unmatched;
@@ -137,7 +137,13 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let unmatched = Unmatched::find(&set, &data.report.warnings)?;
     let wanted = |kind| args.only.is_empty() || args.only.contains(&kind);
     let traced = wanted(Kind::Stages) || wanted(Kind::Waterfall);
-    let traces = traced.then(|| traces(&set, &trace_options(&options, args)));
+    let trace_options = TraceOptions {
+        // Those that are asked for take the place of the slowest.
+        slowest: if args.traces.is_empty() { SLOWEST } else { 0 },
+        ids: args.traces.clone(),
+        ..traces_of(&options)
+    };
+    let traces = traced.then(|| traces(&set, &trace_options));
     let traces = traces.transpose()?;
     let drawn = draw(
         &data,
@@ -164,6 +170,12 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
             }
         }
     }
+    let found = traces.as_ref().map_or(0, |traces| traces.asked.len());
+    if !args.traces.is_empty() && found == 0 && wanted(Kind::Waterfall) && !args.input.quiet {
+        diagnostics::warning(
+            "no trace has an id of --trace, so there is no waterfall; `perf-analyze traces` lists the slowest",
+        );
+    }
     if data.series_left_out > 0 && !args.input.quiet {
         diagnostics::warning(&format!(
             "{} more events, or outcomes of events, took less time and have no plot of their own; choose with --event",
@@ -172,21 +184,6 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     }
     to_stdout(listing(&args.output, &drawn).as_bytes())?;
     Ok(Verdict::Fine)
-}
-
-/// The same selection, for traces.
-fn trace_options(options: &ReportOptions, args: &Args) -> TraceOptions {
-    TraceOptions {
-        events: options.events.clone(),
-        since: options.since,
-        until: options.until,
-        skip_ns: options.skip_ns,
-        slowest: SLOWEST,
-        ids: args.traces.clone(),
-        strict: options.strict,
-        threads: options.threads,
-        ..TraceOptions::default()
-    }
 }
 
 fn make_directory(path: &Path) -> Result<()> {

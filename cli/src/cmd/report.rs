@@ -12,7 +12,9 @@ use perf_render::html::MAX_WATERFALLS;
 use perf_render::{Document, Table};
 use serde::Serialize;
 
-use crate::args::{Figures, Input, OutputArgs, Rules, Selection, Workers, report_options};
+use crate::args::{
+    Figures, Input, OutputArgs, Rules, Selection, Workers, report_options, traces_of,
+};
 use crate::command;
 use crate::file::write_whole;
 use crate::gate::{self, FailOn, Unmatched};
@@ -154,15 +156,8 @@ fn write_page(
     let traces = traces(
         set,
         &TraceOptions {
-            events: options.events.clone(),
-            since: options.since,
-            until: options.until,
-            skip_ns: options.skip_ns,
-            percentiles: options.percentiles.clone(),
             slowest: MAX_WATERFALLS,
-            strict: options.strict,
-            threads: options.threads,
-            ..TraceOptions::default()
+            ..traces_of(options)
         },
     )?;
     let plots = plot_data(
