@@ -25,7 +25,7 @@ pub(super) fn is_plain(name: &str) -> bool {
     let ends_as_outcome = name
         .rsplit_once('/')
         .is_some_and(|(_, end)| outcome(end.trim()).is_some());
-    let ambiguous = arrow || ends_as_outcome || flow_target(name).is_some();
+    let ambiguous = arrow || ends_as_outcome || begins_flow(name);
     // Beside an arrow its ends must not make another one.
     let joins = name.starts_with('>') || name.ends_with('-');
     !(name.is_empty() || name != name.trim() || name.starts_with('"') || ambiguous || joins)
@@ -34,6 +34,14 @@ pub(super) fn is_plain(name: &str) -> bool {
 fn outcome(text: &str) -> Option<Outcome> {
     let found = OUTCOMES.iter().find(|(name, _)| *name == text);
     found.map(|(_, outcome)| *outcome)
+}
+
+/// Whether a name reads as the beginning of a flow's target: what closes the bracket may come after it.
+fn begins_flow(name: &str) -> bool {
+    ["e2e", "response"].into_iter().any(|what| {
+        let rest = name.strip_prefix(what).map(str::trim_start);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+    })
 }
 
 /// `e2e`, `response`, and what stands in the brackets after it.
