@@ -104,11 +104,7 @@ impl<S: TraceSink> Analyst<S> {
             true => &[][..],
             false => domain.opens.get(&closing.id).map_or(&[][..], Vec::as_slice),
         };
-        let (mut from, mut to) = (u64::MAX, 0);
-        for span in spans.iter() {
-            from = from.min(span.start);
-            to = to.max(span.end);
-        }
+        let (mut from, mut to) = extent(spans);
         for note in notes {
             from = from.min(note.at);
             to = to.max(note.at);
@@ -188,13 +184,9 @@ impl<S: TraceSink> Analyst<S> {
             return;
         }
         let domain = &scene.world.domains[closing.domain];
-        self.anatomy.dissect(spans);
-        let (mut start, mut end, mut outcomes) = (u64::MAX, 0, 0);
-        for span in spans.iter() {
-            start = start.min(span.start);
-            end = end.max(span.end);
-            outcomes |= span.outcome_bit();
-        }
+        let (start, end) = extent(spans);
+        self.anatomy.dissect(spans, (start, end));
+        let outcomes = (spans.iter()).fold(0, |bits, span| bits | span.outcome_bit());
         let Some(block) = domain.block(end) else {
             self.totals.not_selected += 1;
             return;
@@ -294,4 +286,15 @@ impl<S: TraceSink> Analyst<S> {
         self.open_seen.extend(other.open_seen);
         self.sink.merge(other.sink, &ids);
     }
+}
+
+/// From the first start to the last end.
+#[inline]
+fn extent(spans: &[Span]) -> (u64, u64) {
+    let (mut from, mut to) = (u64::MAX, 0);
+    for span in spans {
+        from = from.min(span.start);
+        to = to.max(span.end);
+    }
+    (from, to)
 }

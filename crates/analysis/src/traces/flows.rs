@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::cells::{Cells, bin_of};
+use super::cells::{Cell, Cells, bin_of};
 use super::counts::Counts;
 use super::flow_key::FlowKey;
 use super::hash::NumberMap;
 use super::notes::{NoteCounts, encode};
 use super::owners::Owners;
+use super::pending::{Pending, owned};
 use super::sample::Sample;
 use super::trace::Trace;
 
@@ -74,6 +75,7 @@ pub(crate) struct FlowSums {
     pub(crate) key: FlowKey,
     pub(crate) owners: Owners,
     pub(crate) cells: Cells,
+    pending: Pending,
     /// By number of owner; those of gaps stay empty.
     pub(crate) stages: Vec<StageSums>,
     /// By number of owner: the durations of its spans.
@@ -114,7 +116,6 @@ struct Occurrences {
 pub(crate) struct Scratch {
     occurrences: Vec<Occurrences>,
     touched: Vec<usize>,
-    numbers: Vec<usize>,
     bytes: Vec<u8>,
     seen: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -123,6 +124,7 @@ impl FlowSums {
     pub(crate) fn new(id: u32, key: FlowKey, events: usize) -> Self {
         Self {
             id,
+            pending: Pending::default(),
             key,
             owners: Owners::new(events),
             cells: Cells::default(),
@@ -155,8 +157,6 @@ impl FlowSums {
         repeats: bool,
         scratch: &mut Scratch,
     ) {
-        let e2e = trace.end_to_end();
-        self.e2e.record(e2e);
         if trace.outcomes != 1 {
             for (bit, count) in self.outcomes.iter_mut().enumerate() {
                 *count += u64::from(trace.outcomes >> bit & 1);
@@ -165,9 +165,9 @@ impl FlowSums {
         }
         self.lossy += u64::from(trace.is_lossy);
         if self.id == u32::MAX {
-            return;
+            return self.e2e.record(trace.end_to_end());
         }
-        self.add_owners(trace, block, bin_of(e2e) >> level, &mut scratch.numbers);
+        self.add_owners(trace, block, level);
         self.sample.offer(trace);
         // The traces of a rule do not all have the same stages.
         if repeats || matches!(self.key, FlowKey::Rule(_)) {
@@ -177,34 +177,54 @@ impl FlowSums {
         }
     }
 
-    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, bin: u32, numbers: &mut Vec<usize>) {
-        numbers.clear();
-        numbers.extend(
-            trace
-                .spans
-                .iter()
-                .map(|span| self.owners.stage(span.event())),
-        );
+    #[inline]
+    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, level: u32) {
+        let e2e = trace.end_to_end();
+        if !Pending::takes(e2e) {
+            return self.add_long(trace, block, level);
+        }
+        let (spans, gaps) = (trace.spans, trace.gaps());
+        let room = self.pending.push(block, e2e, spans.len() + gaps.len());
+        let (stages, waits) = room.split_at_mut(spans.len());
+        for ((word, span), own) in stages.iter_mut().zip(spans).zip(&trace.anatomy.own) {
+            let number = self.owners.stage(span.event());
+            include(&mut self.inclusive, number, span.duration());
+            *word = owned(number, *own);
+        }
+        for (word, gap) in waits.iter_mut().zip(gaps) {
+            *word = owned(self.owners.gap(gap.from, gap.to), gap.end - gap.start);
+        }
+        if self.pending.is_long() {
+            self.settle_cells(level);
+        }
+    }
+
+    /// A trace that takes too long to wait with the others.
+    #[cold]
+    #[inline(never)]
+    fn add_long(&mut self, trace: &Trace<'_>, block: u32, level: u32) {
+        let mut times = Vec::new();
+        for (span, own) in trace.spans.iter().zip(&trace.anatomy.own) {
+            let number = self.owners.stage(span.event());
+            include(&mut self.inclusive, number, span.duration());
+            times.push((number, *own));
+        }
         let gaps = trace.gaps().iter();
-        numbers.extend(gaps.map(|gap| self.owners.gap(gap.from, gap.to)));
-        let owners = self.owners.list.len();
-        if owners > self.stages.len() {
-            self.stages.resize_with(owners, StageSums::default);
-            self.inclusive.resize(owners, 0);
-        }
-        let row = self.cells.add(block, bin, owners);
-        let (stages, gaps) = numbers.split_at(trace.spans.len());
-        for ((number, span), own) in stages.iter().zip(trace.spans).zip(&trace.anatomy.own) {
-            row[*number] = row[*number].saturating_add(*own);
-            self.inclusive[*number] = self.inclusive[*number].saturating_add(span.duration());
-        }
-        for (number, gap) in gaps.iter().zip(trace.gaps()) {
-            row[*number] = row[*number].saturating_add(gap.end - gap.start);
-        }
+        times.extend(gaps.map(|gap| (self.owners.gap(gap.from, gap.to), gap.end - gap.start)));
+        let e2e = trace.end_to_end();
+        self.e2e.record(e2e);
+        let bin = bin_of(e2e) >> level;
+        let mut row = self.cells.row(Cell { block, bin }, self.owners.list.len());
+        row.count(1);
+        times
+            .iter()
+            .for_each(|(number, time)| row.add(*number, *time));
     }
 
     /// Stages of a trace in which some occur more than once.
     fn add_repeated(&mut self, trace: &Trace<'_>, scratch: &mut Scratch) {
+        let owners = self.owners.list.len();
+        self.stages.resize_with(owners, StageSums::default);
         let found = &mut scratch.occurrences;
         found.resize(found.len().max(self.stages.len()), Occurrences::default());
         for span in trace.spans {
@@ -300,8 +320,35 @@ impl FlowSums {
         }
     }
 
-    pub(crate) fn settle(&mut self) {
-        self.cells.settle();
+    /// Adds to the cells what is pending.
+    #[inline(never)]
+    fn settle_cells(&mut self, level: u32) {
+        let Self {
+            pending,
+            owners,
+            cells,
+            e2e,
+            ..
+        } = self;
+        let owners = owners.list.len();
+        pending.drain(|trace| {
+            e2e.record(trace.end_to_end);
+            let bin = bin_of(trace.end_to_end) >> level;
+            let block = trace.block;
+            let mut row = cells.row(Cell { block, bin }, owners);
+            row.count(1);
+            for (owner, time) in trace.owners() {
+                row.add(owner, time);
+            }
+        });
+    }
+
+    /// Counts and adds all that is pending: before anything is merged or looked at. `level` is how often bins were joined.
+    pub(crate) fn settle(&mut self, level: u32) {
+        self.settle_cells(level);
+        let owners = self.owners.list.len();
+        self.stages.resize_with(owners, StageSums::default);
+        self.inclusive.resize(owners, 0);
         let counts = [
             &mut self.e2e,
             &mut self.lag,
@@ -370,6 +417,14 @@ impl FlowSums {
         let Unmeasured { open, cut, memory } = self.unmeasured;
         self.e2e.count + open + cut + memory
     }
+}
+
+#[inline]
+fn include(sums: &mut Vec<u64>, number: usize, time: u64) {
+    if number >= sums.len() {
+        sums.resize(number + 1, 0);
+    }
+    sums[number] = sums[number].saturating_add(time);
 }
 
 impl StageSums {

@@ -5,42 +5,96 @@
 //! second time the three bits above. It may take an id for repeated that is not, which costs a little time, never the
 //! other way round.
 
+use std::ops::{Deref, DerefMut};
+
+use memmap2::{Advice, MmapMut};
 use rayon::prelude::*;
 
 use super::hash::spread;
 
 /// Bytes of the table, at most. Beyond 16 Mi dictionary entries more and more ids are taken for repeated.
 const MAX_BYTES: u64 = 128 << 20;
+/// Bytes of a word.
+const WORD: usize = size_of::<u64>();
 
 /// The table.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
-    words: Vec<u64>,
+    words: Memory,
+}
+
+/// Zeros. Every look-up goes somewhere else, so that pages are better large.
+#[derive(Debug)]
+enum Memory {
+    Mapped(MmapMut),
+    Plain(Vec<u8>),
+}
+
+impl Memory {
+    fn new(bytes: usize) -> Self {
+        match MmapMut::map_anon(bytes) {
+            Ok(map) => {
+                // If it is not to be had, all works as well.
+                let _ = map.advise(Advice::HugePage);
+                Self::Mapped(map)
+            }
+            Err(_) => Self::Plain(vec![0; bytes]),
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Plain(vec![0; WORD])
+    }
+}
+
+impl Deref for Memory {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Plain(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for Memory {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Plain(bytes) => bytes,
+        }
+    }
 }
 
 impl Repeats {
-    /// Room for so many entries of dictionaries.
-    pub(crate) fn new(entries: u64) -> Self {
-        let words = entries.clamp(1, MAX_BYTES / 8) as usize;
+    /// For chunks with so many rows: most traces have a few in each chunk.
+    pub(crate) fn new(rows: u64) -> Self {
+        let words = (rows / 2).clamp(1, MAX_BYTES / WORD as u64) as usize;
         Self {
-            words: vec![0; words],
+            words: Memory::new(words * WORD),
         }
     }
 
     /// Notes the ids of chunks, one list a chunk, as those of the clock domain `domain`.
     pub(crate) fn note(&mut self, domain: u32, lists: &[Vec<u64>]) {
-        let all = self.words.len();
+        let all = self.words.len() / WORD;
         let share = all.div_ceil(rayon::current_num_threads()).max(1);
         // Each task has a stretch of the table for itself: no word is written by two.
         self.words
-            .par_chunks_mut(share)
+            .par_chunks_mut(share * WORD)
             .enumerate()
             .for_each(|(number, words)| {
                 let first = number * share;
                 for id in lists.iter().flatten() {
                     let (place, bits) = slot(all, domain, *id);
-                    if let Some(word) = words.get_mut(place.wrapping_sub(first)) {
-                        *word |= (*word & bits) << 32 | bits;
+                    let at = place.wrapping_sub(first).wrapping_mul(WORD);
+                    let word = words.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
+                    if let Some(word) = word {
+                        let old = u64::from_le_bytes(*word);
+                        *word = (old | (old & bits) << 32 | bits).to_le_bytes();
                     }
                 }
             });
@@ -49,8 +103,10 @@ impl Repeats {
     /// Whether an id may stand in more than one chunk.
     #[inline]
     pub(crate) fn may_repeat(&self, domain: u32, id: u64) -> bool {
-        let (place, bits) = slot(self.words.len(), domain, id);
-        (self.words[place] >> 32) & bits == bits
+        let words: &[u8] = &self.words;
+        let (place, bits) = slot(words.len() / WORD, domain, id);
+        let word = words[place * WORD..].first_chunk().copied();
+        (u64::from_le_bytes(word.unwrap_or_default()) >> 32) & bits == bits
     }
 }
 
@@ -72,7 +128,7 @@ mod tests {
     fn every_repeated_id_is_found_and_few_others() {
         let once: Vec<u64> = (0..50_000_u64).map(|n| spread(n) | 1).collect();
         let twice: Vec<u64> = (1_000_000..1_001_000_u64).collect();
-        let mut repeats = Repeats::new(52_000);
+        let mut repeats = Repeats::new(200_000);
         let (first, second) = once.split_at(25_000);
         repeats.note(0, &[[first, &twice].concat()]);
         repeats.note(0, &[[second, &twice].concat()]);

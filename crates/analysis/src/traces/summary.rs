@@ -243,11 +243,11 @@ impl Summary<'_> {
 
     fn owners(&self, flow: &FlowSums, order: &[usize]) -> Vec<OwnerStats> {
         let mut sums = vec![0_u128; order.len()];
-        for (_, _, row) in flow.cells.iter() {
+        flow.cells.for_each(|_, _, row| {
             for (sum, number) in sums.iter_mut().zip(order) {
                 *sum += u128::from(row.get(*number).copied().unwrap_or(0));
             }
-        }
+        });
         let total: u128 = sums.iter().sum();
         let means = means(&sums, flow.e2e.count, self.world.ns_per_unit);
         let name = |event: u32| self.world.event_name(event).to_owned();

@@ -132,9 +132,10 @@ impl FlowTable {
             let (kept, given_up): (Vec<_>, Vec<_>) = std::mem::take(&mut self.flows)
                 .into_iter()
                 .partition(|flow| flow.key.hash() <= ceiling);
-            given_up
-                .iter()
-                .for_each(|flow| self.other.merge_counts(flow));
+            for mut flow in given_up {
+                flow.settle(self.level);
+                self.other.merge_counts(&flow);
+            }
             self.flows = kept;
         }
         self.by_bits.clear();
@@ -200,12 +201,14 @@ impl FlowTable {
 
     /// Counts what is pending: before anything is merged or looked at.
     pub(crate) fn settle(&mut self) {
-        self.flows.iter_mut().for_each(FlowSums::settle);
-        self.other.settle();
+        let level = self.level;
+        let flows = self.flows.iter_mut().chain(Some(&mut self.other));
+        flows.for_each(|flow| flow.settle(level));
     }
 
     /// Keeps cells within their bound. How coarse they become depends on all traces, not on their order.
     pub(crate) fn bound(&mut self) {
+        self.settle();
         let bytes = |flows: &[FlowSums]| {
             flows
                 .iter()
