@@ -104,13 +104,14 @@ impl<S: TraceSink> Analyst<S> {
             true => &[][..],
             false => domain.opens.get(&closing.id).map_or(&[][..], Vec::as_slice),
         };
-        let (mut from, mut to) = extent(spans);
+        let extent = Extent::of(spans);
+        let (mut from, mut to) = (extent.start, extent.end);
         for note in notes {
             from = from.min(note.at);
             to = to.max(note.at);
         }
         if opens.is_empty() && to.saturating_sub(from) <= domain.idle {
-            return self.one(scene, closing, spans, notes, opens);
+            return self.one(scene, closing, (spans, extent), notes, opens);
         }
         if !opens.is_empty() {
             self.open_seen.insert((closing.domain, closing.id));
@@ -161,7 +162,14 @@ impl<S: TraceSink> Analyst<S> {
                 break;
             }
             let (mine, rest) = spans.split_at_mut(spans_in);
-            self.one(scene, closing, mine, &notes[..notes_in], &opens[..opens_in]);
+            let extent = Extent::of(mine);
+            self.one(
+                scene,
+                closing,
+                (mine, extent),
+                &notes[..notes_in],
+                &opens[..opens_in],
+            );
             traces += u64::from(!mine.is_empty());
             (spans, notes, opens) = (rest, &notes[notes_in..], &opens[opens_in..]);
         }
@@ -172,7 +180,7 @@ impl<S: TraceSink> Analyst<S> {
         &mut self,
         scene: &Scene<'_>,
         closing: Closing,
-        spans: &mut [Span],
+        (spans, extent): (&mut [Span], Extent),
         notes: &[Note<'_>],
         opens: &[(u64, u32)],
     ) {
@@ -184,9 +192,13 @@ impl<S: TraceSink> Analyst<S> {
             return;
         }
         let domain = &scene.world.domains[closing.domain];
-        let (start, end) = extent(spans);
+        let Extent {
+            start,
+            end,
+            outcomes,
+            events,
+        } = extent;
         self.anatomy.dissect(spans, (start, end));
-        let outcomes = (spans.iter()).fold(0, |bits, span| bits | span.outcome_bit());
         let Some(block) = domain.block(end) else {
             self.totals.not_selected += 1;
             return;
@@ -211,12 +223,12 @@ impl<S: TraceSink> Analyst<S> {
             outcomes,
             is_lossy: !domain.losses.is_empty() && domain.losses.meet(start, end),
         };
-        let events = trace.spans.iter().map(Span::event);
+        let all = trace.spans.iter().map(Span::event);
         let (place, repeats) = match opens.is_empty() {
-            true => self.flows.find(events),
+            true => self.flows.find(events, all),
             false => self
                 .flows
-                .find(events.chain(opens.iter().map(|(_, event)| *event))),
+                .find_any(all.chain(opens.iter().map(|(_, event)| *event))),
         };
         let flow = self.flows.id(place);
         if scene.asked.contains(&closing.id) && self.asked.len() < MAX_ASKED {
@@ -249,7 +261,7 @@ impl<S: TraceSink> Analyst<S> {
     fn only_open(&mut self, scene: &Scene<'_>, closing: Closing, opens: &[(u64, u32)]) {
         let domain = &scene.world.domains[closing.domain];
         let start = opens.iter().map(|(start, _)| *start).min().unwrap_or(0);
-        let (place, _) = self.flows.find(opens.iter().map(|(_, event)| *event));
+        let (place, _) = self.flows.find_any(opens.iter().map(|(_, event)| *event));
         let age = domain.last.saturating_sub(start);
         self.flows
             .sums(place)
@@ -288,13 +300,34 @@ impl<S: TraceSink> Analyst<S> {
     }
 }
 
-/// From the first start to the last end.
-#[inline]
-fn extent(spans: &[Span]) -> (u64, u64) {
-    let (mut from, mut to) = (u64::MAX, 0);
-    for span in spans {
-        from = from.min(span.start);
-        to = to.max(span.end);
+/// What the spans of a trace are together.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    /// The first start.
+    start: u64,
+    /// The last end.
+    end: u64,
+    /// The bits of their outcomes.
+    outcomes: u8,
+    /// The bits of their events, modulo 64.
+    events: u64,
+}
+
+impl Extent {
+    #[inline]
+    fn of(spans: &[Span]) -> Self {
+        let mut extent = Self {
+            start: u64::MAX,
+            end: 0,
+            outcomes: 0,
+            events: 0,
+        };
+        for span in spans {
+            extent.start = extent.start.min(span.start);
+            extent.end = extent.end.max(span.end);
+            extent.outcomes |= span.outcome_bit();
+            extent.events |= 1 << (span.event() & 63);
+        }
+        extent
     }
-    (from, to)
 }

@@ -136,8 +136,9 @@ impl Grouped {
         self.places.clear();
         // One more, so that after scattering each trace's place is the end of it.
         self.places.resize(traces + 2, 0);
+        let (places, is_span) = (self.places.as_mut_slice(), self.is_span.as_slice());
         for (trace, series) in self.columns.traces.iter().zip(&self.columns.series) {
-            self.places[*trace as usize + 1] += u32::from(self.is_span[usize::from(*series)]);
+            places[*trace as usize + 1] += u32::from(is_span[usize::from(*series)]);
         }
         // Those of no trace are not kept.
         self.places[1] = 0;
@@ -151,41 +152,49 @@ impl Grouped {
     }
 
     fn scatter(&mut self, world: &World, of: &ChunkRef<'_>) {
-        let same = world.domains[of.domain].convert == Convert::Same;
         self.notes.clear();
+        if world.domains[of.domain].convert == Convert::Same {
+            self.scatter_at(of.rank, |start, end| (start, end));
+        } else {
+            self.scatter_at(of.rank, |start, end| {
+                (of.units(world, start), of.units(world, end))
+            });
+        }
+        self.notes.sort_unstable();
+    }
+
+    /// `times` makes units of a start and an end in ticks.
+    fn scatter_at(&mut self, rank: u64, times: impl Fn(u64, u64) -> (u64, u64)) {
         let columns = &self.columns;
+        // Slices are not read anew for each row.
+        let (places, spans) = (self.places.as_mut_slice(), self.spans.as_mut_slice());
+        let uses = self.uses.as_slice();
         for (thread, from, to) in &self.lanes {
             let rows = *from as usize..*to as usize;
-            let traces = columns.traces[rows.clone()].iter();
-            let series = &columns.series[rows.clone()];
-            let times = columns.end_ticks[rows.clone()]
-                .iter()
-                .zip(&columns.values[rows]);
-            for (row, ((trace, series), (end, value))) in
-                (*from..).zip(traces.zip(series).zip(times))
-            {
-                if *trace == 0 {
+            let traces = &columns.traces[rows.clone()];
+            let series = &columns.series[rows.clone()][..traces.len()];
+            let ends = &columns.end_ticks[rows.clone()][..traces.len()];
+            let values = &columns.values[rows][..traces.len()];
+            for at in 0..traces.len() {
+                let trace = traces[at];
+                if trace == 0 {
                     continue;
                 }
-                match self.uses[usize::from(*series)] {
+                let row = *from + at as u32;
+                match uses[usize::from(series[at])] {
                     Use::Nothing => {}
-                    Use::Note => self.notes.push((*trace, row)),
+                    Use::Note => self.notes.push((trace, row)),
                     Use::Span { event, outcome } => {
-                        let start = end.saturating_sub(*value);
-                        let times = match same {
-                            true => (start, *end),
-                            false => (of.units(world, start), of.units(world, *end)),
-                        };
-                        let order = of.rank << 16 | u64::from(row);
-                        let place = &mut self.places[*trace as usize];
-                        self.spans[*place as usize] =
-                            Span::new(times, order, event, *thread, outcome);
+                        let end = ends[at];
+                        let times = times(end.saturating_sub(values[at]), end);
+                        let order = rank << 16 | u64::from(row);
+                        let place = &mut places[trace as usize];
+                        spans[*place as usize] = Span::new(times, order, event, *thread, outcome);
                         *place += 1;
                     }
                 }
             }
         }
-        self.notes.sort_unstable();
     }
 
     /// The traces, by index from 1: where their spans end. They begin where those of the one before end.

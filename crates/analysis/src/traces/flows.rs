@@ -1,12 +1,14 @@
 //! What is summed up of each flow. All of it adds up in any order.
 
+mod annotated;
+
 use std::collections::HashMap;
 
 use super::cells::{Cell, Cells, bin_of};
 use super::counts::Counts;
 use super::flow_key::FlowKey;
 use super::hash::NumberMap;
-use super::notes::{NoteCounts, encode};
+use super::notes::NoteCounts;
 use super::owners::Owners;
 use super::pending::{Pending, owned};
 use super::sample::Sample;
@@ -14,8 +16,6 @@ use super::trace::Trace;
 
 /// Values of the annotation that flows are split by; with more they are not split.
 pub const MAX_BY_VALUES: usize = 4096;
-/// Annotations of one trace that are looked at.
-const MAX_NOTES: usize = 64;
 
 /// Traces that could not be measured, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,8 +78,8 @@ pub(crate) struct FlowSums {
     pending: Pending,
     /// By number of owner; those of gaps stay empty.
     pub(crate) stages: Vec<StageSums>,
-    /// By number of owner: the durations of its spans.
-    pub(crate) inclusive: Vec<u64>,
+    /// By number of owner: what its spans took beyond what they own, as far as some did.
+    pub(crate) shared: Vec<u64>,
     /// Traces that have each stage once.
     pub(crate) plain: u64,
     /// When stages began, of a few traces.
@@ -129,7 +129,7 @@ impl FlowSums {
             owners: Owners::new(events),
             cells: Cells::default(),
             stages: Vec::new(),
-            inclusive: Vec::new(),
+            shared: Vec::new(),
             plain: 0,
             sample: Sample::default(),
             e2e: Counts::default(),
@@ -188,7 +188,10 @@ impl FlowSums {
         let (stages, waits) = room.split_at_mut(spans.len());
         for ((word, span), own) in stages.iter_mut().zip(spans).zip(&trace.anatomy.own) {
             let number = self.owners.stage(span.event());
-            include(&mut self.inclusive, number, span.duration());
+            let shared = span.duration() - own;
+            if shared > 0 {
+                share(&mut self.shared, number, shared);
+            }
             *word = owned(number, *own);
         }
         for (word, gap) in waits.iter_mut().zip(gaps) {
@@ -206,7 +209,10 @@ impl FlowSums {
         let mut times = Vec::new();
         for (span, own) in trace.spans.iter().zip(&trace.anatomy.own) {
             let number = self.owners.stage(span.event());
-            include(&mut self.inclusive, number, span.duration());
+            let shared = span.duration() - own;
+            if shared > 0 {
+                share(&mut self.shared, number, shared);
+            }
             times.push((number, *own));
         }
         let gaps = trace.gaps().iter();
@@ -259,56 +265,6 @@ impl FlowSums {
         }
     }
 
-    /// Adds what annotations say of a measured trace.
-    pub(crate) fn add_notes(
-        &mut self,
-        trace: &Trace<'_>,
-        by: Option<&[u8]>,
-        scratch: &mut Scratch,
-    ) {
-        if let (Some(lag), Some(response)) = (trace.lag_ns(), trace.response_ns()) {
-            self.early += u64::from(lag < 0);
-            self.lag.record(lag.max(0) as u64);
-            self.response.record(response);
-        }
-        let bin = bin_of(trace.end_to_end());
-        scratch.seen.clear();
-        for (key, value) in trace.annotations().take(MAX_NOTES) {
-            encode(value, &mut scratch.bytes);
-            let bytes = &scratch.bytes;
-            // A trace counts once, however often it says the same.
-            if scratch.seen.iter().any(|(k, v)| k == key && v == bytes) {
-                continue;
-            }
-            self.notes.add(key, bytes, bin);
-            if by == Some(key) && !scratch.seen.iter().any(|(seen, _)| seen == key) {
-                self.add_by(trace, bytes);
-            }
-            scratch.seen.push((key.to_vec(), bytes.clone()));
-        }
-    }
-
-    fn add_by(&mut self, trace: &Trace<'_>, value: &[u8]) {
-        if self.too_many_by {
-            return;
-        }
-        if !self.by.contains_key(value) {
-            self.by.insert(value.into(), ByCounts::default());
-            self.check_by();
-        }
-        if let Some(counts) = self.by.get_mut(value) {
-            counts.e2e.record(trace.end_to_end());
-            counts.failed += u64::from(trace.outcomes > 1);
-        }
-    }
-
-    fn check_by(&mut self) {
-        if self.by.len() > MAX_BY_VALUES {
-            self.too_many_by = true;
-            self.by = HashMap::new();
-        }
-    }
-
     pub(crate) fn count_incomplete(&mut self, why: Incomplete, age: u64) {
         match why {
             Incomplete::Open => {
@@ -348,7 +304,7 @@ impl FlowSums {
         self.settle_cells(level);
         let owners = self.owners.list.len();
         self.stages.resize_with(owners, StageSums::default);
-        self.inclusive.resize(owners, 0);
+        self.shared.resize(owners, 0);
         let counts = [
             &mut self.e2e,
             &mut self.lag,
@@ -370,11 +326,10 @@ impl FlowSums {
             .collect();
         self.stages
             .resize_with(self.owners.list.len(), StageSums::default);
-        self.inclusive.resize(self.owners.list.len(), 0);
-        for ((number, stage), inclusive) in numbers.iter().zip(&other.stages).zip(&other.inclusive)
-        {
+        self.shared.resize(self.owners.list.len(), 0);
+        for ((number, stage), shared) in numbers.iter().zip(&other.stages).zip(&other.shared) {
             self.stages[*number].merge(stage);
-            self.inclusive[*number] = self.inclusive[*number].saturating_add(*inclusive);
+            self.shared[*number] = self.shared[*number].saturating_add(*shared);
         }
         self.plain += other.plain;
         self.sample.merge(other.sample);
@@ -412,6 +367,17 @@ impl FlowSums {
         self.unmeasured.memory += other.unmeasured.memory;
     }
 
+    /// By number of owner: what it owns of all traces. To be settled before.
+    pub(crate) fn own(&self) -> Vec<u128> {
+        let mut own = vec![0; self.owners.list.len()];
+        self.cells.for_each(|_, _, sums| {
+            for (own, sum) in own.iter_mut().zip(sums) {
+                *own += u128::from(*sum);
+            }
+        });
+        own
+    }
+
     /// Traces, measured or not.
     pub(crate) fn traces(&self) -> u64 {
         let Unmeasured { open, cut, memory } = self.unmeasured;
@@ -420,7 +386,7 @@ impl FlowSums {
 }
 
 #[inline]
-fn include(sums: &mut Vec<u64>, number: usize, time: u64) {
+fn share(sums: &mut Vec<u64>, number: usize, time: u64) {
     if number >= sums.len() {
         sums.resize(number + 1, 0);
     }

@@ -28,6 +28,9 @@ use crate::warning::{Warning, WarningKind};
 /// depends on it.
 const ROUND: usize = 32;
 
+/// Bytes of the cells of all workers together, at most: beyond, they are put together before more is read.
+const MAX_BYTES: usize = 512 << 20;
+
 /// Everything that is known before any row is read.
 pub(crate) struct Run<'a> {
     set: &'a CaptureSet,
@@ -130,6 +133,13 @@ impl<'a> Run<'a> {
             let mut idle = seats.lock().unwrap_or_else(PoisonError::into_inner);
             idle.par_iter_mut()
                 .for_each(|seat| seat.analyst.flows.bound());
+            let bytes = idle.iter().map(|seat| seat.analyst.flows.bytes());
+            if bytes.sum::<usize>() > MAX_BYTES {
+                // What the flows have in common is then held once.
+                let rest = idle.split_off(1);
+                rest.into_iter()
+                    .for_each(|seat| idle[0].analyst.merge(seat.analyst));
+            }
         }
         let seats = seats.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut analysts = seats.into_iter().map(|seat| seat.analyst);

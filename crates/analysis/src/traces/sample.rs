@@ -6,7 +6,7 @@ use super::hash::spread;
 use super::trace::Trace;
 
 /// Traces that are kept of a flow.
-const SIZE: usize = 128;
+const SIZE: usize = 64;
 
 /// The traces whose ids have the least hashes: a random choice that does not depend on the order in which they come.
 #[derive(Debug, Default)]

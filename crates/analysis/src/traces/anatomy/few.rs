@@ -17,8 +17,6 @@ const PLACE_BITS: u32 = MOST.ilog2();
 /// Times within a trace take so many bits here: a start, an end and a place are one number.
 const TIME_BITS: u32 = (u64::BITS - PLACE_BITS) / 2;
 
-const NO_ONE: u8 = u8::MAX;
-
 /// A top-level span in one number, ordered by start, end, and place among the spans; times from the trace's first start.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Top(u64);
@@ -48,42 +46,109 @@ impl Anatomy {
         if spans.len() > MOST || spans.is_empty() || (to - from) >> TIME_BITS > 0 {
             return false;
         }
-        let mut parents = [NO_ONE; MOST];
+        if self.own.len() < MOST {
+            self.own.resize(MOST, 0);
+            self.parents.resize(MOST, NONE);
+        }
         let mut tops = [Top::default(); MOST];
-        let Some(count) = nest(spans, from, &mut parents, &mut tops) else {
+        let Some(count) = self.nest(spans, from, &mut tops) else {
             return false;
         };
         let tops = &mut tops[..count];
         sort(tops);
         self.overlaps = 0;
         self.gaps.clear();
-        let mut left = [0; MOST];
-        self.walk_tops(spans, tops, from, &mut left);
-        let long = self.own.len().max(MOST);
-        self.own.resize(long, 0);
-        self.parents.resize(long, NONE);
-        let own = &mut self.own[..MOST];
-        own.fill(0);
-        let wide = &mut self.parents[..MOST];
-        // A parent comes after its children.
-        for (at, span) in spans.iter().enumerate().rev() {
-            let parent = usize::from(parents[at]);
-            wide[at] = NONE;
-            if parent < MOST {
-                left[at] = left[parent];
-                wide[at] = parent as u32;
-            }
-            let time = (span.end - from).min(left[at]);
-            let time = time.saturating_sub(span.start - from);
-            own[at] = own[at].wrapping_add(time);
-            if parent < MOST {
-                own[parent] = own[parent].wrapping_sub(time);
-            }
+        // Mostly one top-level span runs at a time, and the path leaves each at its end: nothing of it is hidden.
+        if tops.is_sorted_by(|before, after| before.end() <= after.start()) {
+            self.chain(spans, tops, from);
+        } else {
+            let mut left = [0; MOST];
+            self.walk_tops(spans, tops, from, &mut left);
+            self.clip(spans, from, &mut left);
         }
         true
     }
 
+    /// Finds the parents, what each span owns if nothing hides it, and the top-level spans, which it counts; `None` if the
+    /// spans of a thread are not in the order of their ends, or do not nest.
+    #[inline]
+    fn nest(&mut self, spans: &[Span], from: u64, tops: &mut [Top; MOST]) -> Option<usize> {
+        let own = self.own.first_chunk_mut::<MOST>()?;
+        let parents = self.parents.first_chunk_mut::<MOST>()?;
+        // Those that nothing contains so far: of earlier threads, then of this one.
+        let (mut count, mut mine) = (0, 0);
+        let (mut thread, mut end) = (0, 0);
+        for (at, span) in spans.iter().enumerate().take(MOST) {
+            if span.thread() != thread {
+                if span.thread() < thread {
+                    return None;
+                }
+                (thread, mine, end) = (span.thread(), count, 0);
+            }
+            // A span without length may lie in two that only touch.
+            if span.end < end || span.start == span.end {
+                return None;
+            }
+            end = span.end;
+            let start = span.start - from;
+            let mut free = end - span.start;
+            while count > mine {
+                let before = tops[(count - 1) % MOST];
+                if before.start() < start {
+                    if before.end() > start {
+                        return None;
+                    }
+                    break;
+                }
+                count -= 1;
+                parents[before.at()] = at as u32;
+                free -= before.end() - before.start();
+            }
+            own[at] = free;
+            parents[at] = NONE;
+            tops[count % MOST] = Top::new(start, end - from, at);
+            count += 1;
+        }
+        Some(count)
+    }
+
+    /// The gaps between top-level spans that come one after the other.
+    #[inline]
+    fn chain(&mut self, spans: &[Span], tops: &[Top], from: u64) {
+        for pair in tops.windows(2).rev() {
+            let (start, end) = (pair[0].end(), pair[1].start());
+            if start < end {
+                self.gaps.push(Gap {
+                    from: spans[pair[0].at()].event(),
+                    to: spans[pair[1].at()].event(),
+                    start: from + start,
+                    end: from + end,
+                });
+            }
+        }
+    }
+
+    /// What each span owns of the time before `left`, at which the path leaves the top-level span that it is in.
+    fn clip(&mut self, spans: &[Span], from: u64, left: &mut [u64; MOST]) {
+        let own = &mut self.own[..spans.len()];
+        own.fill(0);
+        // A parent comes after its children.
+        for (at, span) in spans.iter().enumerate().rev() {
+            let parent = self.parents[at];
+            if parent != NONE {
+                left[at] = left[parent as usize];
+            }
+            let time = (span.end - from).min(left[at]);
+            let time = time.saturating_sub(span.start - from);
+            own[at] = own[at].wrapping_add(time);
+            if parent != NONE {
+                own[parent as usize] = own[parent as usize].wrapping_sub(time);
+            }
+        }
+    }
+
     /// Walks back from the last end, notes when the path leaves each top-level span that it is in, and the gaps.
+    #[inline(never)]
     fn walk_tops(&mut self, spans: &[Span], tops: &[Top], from: u64, left: &mut [u64; MOST]) {
         // By place: the latest end up to there, and the rightmost of those that have it.
         let mut latest = [0; MOST];
@@ -126,44 +191,6 @@ impl Anatomy {
             }
         }
     }
-}
-
-/// Finds the parents and the top-level spans, which it counts; `None` if the spans of a thread are not in the order of their
-/// ends, or do not nest.
-#[inline]
-fn nest(
-    spans: &[Span],
-    from: u64,
-    parents: &mut [u8; MOST],
-    tops: &mut [Top; MOST],
-) -> Option<usize> {
-    // Those that nothing contains so far: of earlier threads, then of this one.
-    let (mut count, mut mine) = (0, 0);
-    let (mut thread, mut end) = (spans[0].thread(), 0);
-    for (at, span) in spans.iter().enumerate() {
-        if span.thread() != thread {
-            if span.thread() < thread {
-                return None;
-            }
-            (thread, mine, end) = (span.thread(), count, 0);
-        }
-        // A span without length may lie in two that only touch.
-        if span.end < end || span.start == span.end {
-            return None;
-        }
-        end = span.end;
-        let start = span.start - from;
-        while count > mine && tops[count - 1].start() >= start {
-            count -= 1;
-            parents[tops[count].at()] = at as u8;
-        }
-        if count > mine && tops[count - 1].end() > start {
-            return None;
-        }
-        tops[count] = Top::new(start, end - from, at);
-        count += 1;
-    }
-    Some(count)
 }
 
 /// Few, and mostly in order.
