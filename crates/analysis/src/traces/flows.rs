@@ -1,6 +1,7 @@
 //! What is summed up of each flow. All of it adds up in any order.
 
 mod annotated;
+mod incomplete;
 
 use std::collections::HashMap;
 
@@ -13,38 +14,10 @@ use super::owners::Owners;
 use super::pending::{Pending, owned};
 use super::sample::Sample;
 use super::trace::Trace;
+pub(crate) use incomplete::{Incomplete, Unmeasured};
 
 /// Values of the annotation that flows are split by; with more they are not split.
 pub const MAX_BY_VALUES: usize = 4096;
-
-/// Traces that could not be measured, by reason.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Unmeasured {
-    pub(crate) open: u64,
-    pub(crate) cut: u64,
-    pub(crate) memory: u64,
-}
-
-/// Why a trace is not measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Incomplete {
-    /// Spans of it had not ended.
-    Open,
-    /// It began before recording did.
-    Cut,
-    /// It was closed early, for lack of memory.
-    Memory,
-}
-
-impl Incomplete {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Cut => "cut",
-            Self::Memory => "memory",
-        }
-    }
-}
 
 /// One stage of a flow, of traces in which some stage occurs more than once; of all others only how many there are is
 /// counted, since each has each stage once.
