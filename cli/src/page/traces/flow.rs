@@ -1,6 +1,6 @@
 //! One flow: where its time went, and why its tail is slow.
 
-use perf_analysis::traces::{Annotated, Background, Band, Flow, OwnerKind, Traces};
+use perf_analysis::traces::{Annotated, Background, BackgroundKind, Band, Flow, OwnerKind, Traces};
 use perf_render::escape::bounded;
 use perf_render::number::nanos_inline;
 use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table};
@@ -150,6 +150,17 @@ fn fan_out(flow: &Flow) -> Table {
     }
 }
 
+/// What else went on, in words.
+fn went_on(met: &Background) -> String {
+    let event = &met.event;
+    match (met.kind, met.usual) {
+        (BackgroundKind::Ran, _) => event.clone(),
+        (BackgroundKind::High, Some(usual)) => format!("{event} above {usual}"),
+        (BackgroundKind::High, None) => format!("{event} high"),
+        (BackgroundKind::Busy, _) => format!("waited behind {event}"),
+    }
+}
+
 fn over_represented(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
     let place = |band: Option<&Band>| {
         let percentile = band?.percentile;
@@ -181,7 +192,7 @@ fn over_represented(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) ->
     let met = flow
         .background
         .iter()
-        .filter_map(|met: &Background| row(met.event.clone(), &met.bands));
+        .filter_map(|met: &Background| row(went_on(met), &met.bands));
     let annotated = flow
         .annotations
         .iter()

@@ -6,13 +6,17 @@ use perf_format::{ColumnId, EventsChunk, FormatError, Frame, Tag};
 use rayon::prelude::*;
 
 use super::chunk::ChunkRef;
+use super::flows::Met;
 use super::intervals::{Intervals, Longest};
+use super::levels::Levels;
 use super::repeats::Repeats;
 use super::world::World;
 use crate::error::Error;
 
 /// Chunks that are in memory together.
 const BATCH: usize = 64;
+/// Gauges that are looked at: the first that are met.
+const MAX_GAUGES: usize = 16;
 /// Background events that are looked at in one domain: the first by name.
 const MAX_BACKGROUND: usize = 64;
 
@@ -20,8 +24,10 @@ const MAX_BACKGROUND: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Ahead {
     pub(crate) repeats: Repeats,
-    /// By domain, by event.
-    pub(crate) background: Vec<Vec<(u32, Intervals)>>,
+    /// By domain: what went on, and when.
+    pub(crate) background: Vec<Vec<(Met, Intervals)>>,
+    /// By event of a gauge: the least and the greatest of its usual levels.
+    pub(crate) usual: BTreeMap<u32, (i64, i64)>,
     /// Whether intervals were left out, because there were too many.
     pub(crate) background_cut: bool,
 }
@@ -31,6 +37,8 @@ pub(crate) struct Ahead {
 struct Look {
     ids: Vec<u64>,
     background: Vec<(u32, u64, u64)>,
+    /// Event, time and value of gauges.
+    gauges: Vec<(u32, u64, i64)>,
 }
 
 /// Reads ahead.
@@ -40,6 +48,7 @@ struct Look {
 pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead, Error> {
     let mut repeats = None;
     let mut longest: BTreeMap<(usize, u32), Longest> = BTreeMap::new();
+    let mut levels: BTreeMap<(usize, u32), Levels> = BTreeMap::new();
     for batch in chunks.chunks(BATCH) {
         let looks: Vec<_> = batch.par_iter().map(|chunk| look(world, chunk)).collect();
         let mut ids: Vec<Vec<u64>> = Vec::with_capacity(batch.len());
@@ -50,6 +59,12 @@ pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead
                     .entry((chunk.domain, event))
                     .or_default()
                     .push(from, to);
+            }
+            for (event, time, value) in look.gauges {
+                let key = (chunk.domain, event);
+                if levels.len() < MAX_GAUGES || levels.contains_key(&key) {
+                    levels.entry(key).or_default().extend([(time, value)]);
+                }
             }
             ids.push(look.ids);
         }
@@ -68,23 +83,30 @@ pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead
     let mut ahead = Ahead {
         repeats: repeats.unwrap_or_else(|| Repeats::new(0)),
         background: vec![Vec::new(); world.domains.len()],
+        usual: BTreeMap::new(),
         background_cut: false,
     };
     for ((domain, event), longest) in longest {
         let events = &mut ahead.background[domain];
         if events.len() < MAX_BACKGROUND {
             ahead.background_cut |= longest.cut;
-            events.push((event, longest.finish()));
+            events.push((Met::Ran(event), longest.finish()));
         } else {
             ahead.background_cut = true;
+        }
+    }
+    for ((domain, event), levels) in levels {
+        if let Some((usual, high)) = levels.finish() {
+            let (least, most) = ahead.usual.entry(event).or_insert((usual, usual));
+            (*least, *most) = (usual.min(*least), usual.max(*most));
+            ahead.background[domain].push((Met::High(event), high));
         }
     }
     Ok(ahead)
 }
 
 fn rows(chunks: &[ChunkRef<'_>]) -> u64 {
-    let rows = |chunk: &ChunkRef<'_>| u64::from(chunk.entry.head.record_count);
-    chunks.iter().map(rows).sum()
+    chunks.iter().map(ChunkRef::records).sum()
 }
 
 fn look(world: &World, of: &ChunkRef<'_>) -> Result<Result<Look, FormatError>, Error> {
@@ -107,23 +129,23 @@ fn look(world: &World, of: &ChunkRef<'_>) -> Result<Result<Look, FormatError>, E
         return Ok(Err(error));
     }
     let mut look = Look::default();
-    let untraced = match ids(of, &bytes, &mut look.ids) {
-        Ok(untraced) => untraced,
+    let worth = match ids(of, &bytes, &mut look.ids) {
+        Ok(worth) => worth,
         Err(error) => return Ok(Err(error)),
     };
-    if untraced {
+    if worth {
         let rows = [ColumnId::SERIES, ColumnId::END, ColumnId::VALUE];
         if let Err(error) = fetch(&mut bytes, &rows)? {
             return Ok(Err(error));
         }
-        if let Err(error) = background(world, of, &bytes, &mut look.background) {
+        if let Err(error) = background(world, of, &bytes, &mut look) {
             return Ok(Err(error));
         }
     }
     Ok(Ok(look))
 }
 
-/// The ids of a chunk; true if it has intervals of no trace.
+/// The ids of a chunk; true if it has intervals of no trace, or gauges.
 fn ids(of: &ChunkRef<'_>, bytes: &[u8], ids: &mut Vec<u64>) -> Result<bool, FormatError> {
     let chunk = EventsChunk::parse(bytes, of.entry.offset)?;
     chunk.trace_ids(ids)?;
@@ -133,11 +155,8 @@ fn ids(of: &ChunkRef<'_>, bytes: &[u8], ids: &mut Vec<u64>) -> Result<bool, Form
             untraced += rows;
         }
     })?;
-    Ok(untraced > 0
-        && chunk
-            .series()
-            .iter()
-            .any(|series| is_interval(of, series.key)))
+    let mut series = chunk.series().iter().map(|series| series.key);
+    Ok(series.any(|key| key.tag == Tag::GAUGE || untraced > 0 && is_interval(of, key)))
 }
 
 /// Spans, and observations in ns, which end when they are recorded.
@@ -155,34 +174,40 @@ fn background(
     world: &World,
     of: &ChunkRef<'_>,
     bytes: &[u8],
-    found: &mut Vec<(u32, u64, u64)>,
+    look: &mut Look,
 ) -> Result<(), FormatError> {
     let chunk = EventsChunk::parse(bytes, of.entry.offset)?;
     let mut columns = perf_format::Columns::default();
     columns.decode(&chunk)?;
     let ns_per_tick = of.capture.clock.ns_per_tick(of.segment());
-    let events: Vec<Option<(u32, bool)>> = columns
+    let events: Vec<Option<(u32, Tag)>> = columns
         .keys
         .iter()
         .map(|key| {
             let event = world.event(of.number, key.event)?;
-            is_interval(of, *key).then_some((event, key.tag.is_span()))
+            let wanted = key.tag == Tag::GAUGE || is_interval(of, *key);
+            wanted.then_some((event, key.tag))
         })
         .collect();
     for row in 0..columns.len() {
-        let Some((event, in_ticks)) = events[usize::from(columns.series[row])] else {
+        let Some((event, tag)) = events[usize::from(columns.series[row])] else {
             continue;
         };
+        let (end, value) = (columns.end_ticks[row], columns.values[row]);
+        if tag == Tag::GAUGE {
+            let time = of.units(world, end);
+            look.gauges.push((event, time, value as i64));
+            continue;
+        }
         if columns.traces[row] != 0 {
             continue;
         }
-        let (end, value) = (columns.end_ticks[row], columns.values[row]);
-        let ticks = match in_ticks {
+        let ticks = match tag.is_span() {
             true => value,
             false => (value as f64 / ns_per_tick).round() as u64,
         };
         let start = of.units(world, end.saturating_sub(ticks));
-        found.push((event, start, of.units(world, end)));
+        look.background.push((event, start, of.units(world, end)));
     }
     Ok(())
 }

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use perf_format::TraceId;
 
 use super::anatomy::Anatomy;
-use super::flows::{Incomplete, Scratch};
+use super::cells::bin_of;
+use super::flows::{Incomplete, Met, Scratch};
 use super::intervals::Intervals;
 use super::kept::{Kept, MAX_ASKED, Slowest, renamed};
+use super::neighbours::{Choice, Neighbours};
 use super::span::Span;
-use super::table::{Ends, FlowTable};
+use super::table::{Ends, FlowTable, OTHER};
 use super::trace::{Note, Trace, TraceSink};
 use super::world::{Domain, World};
 use crate::capture::Capture;
@@ -19,11 +21,13 @@ pub(crate) struct Scene<'a> {
     pub(crate) world: &'a World,
     pub(crate) captures: &'a [&'a Capture],
     /// By domain: what ran outside of traces, by event.
-    pub(crate) background: Vec<Vec<(u32, Intervals)>>,
+    pub(crate) background: Vec<Vec<(Met, Intervals)>>,
     pub(crate) by: Option<Vec<u8>>,
     pub(crate) asked: HashSet<u64>,
     pub(crate) rules: Vec<Ends>,
     pub(crate) slowest: usize,
+    /// Traces whose waiting is looked at.
+    pub(crate) choice: Choice,
 }
 
 /// Counts over all traces.
@@ -66,15 +70,18 @@ pub(crate) struct Analyst<S> {
     pub(crate) open_seen: HashSet<(usize, u64)>,
     anatomy: Anatomy,
     scratch: Scratch,
+    busy: Vec<u32>,
 }
 
 /// Which trace is closed, and what is known of how it ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Closing {
+#[derive(Clone, Copy)]
+pub(crate) struct Closing<'a> {
     pub(crate) domain: usize,
     pub(crate) id: u64,
     /// Closed before its time.
     pub(crate) early: bool,
+    /// The chunk in which it lies whole.
+    pub(crate) neighbours: Option<Neighbours<'a>>,
 }
 
 impl<S: TraceSink> Analyst<S> {
@@ -88,6 +95,7 @@ impl<S: TraceSink> Analyst<S> {
             open_seen: HashSet::new(),
             anatomy: Anatomy::default(),
             scratch: Scratch::default(),
+            busy: Vec::new(),
         }
     }
 
@@ -95,7 +103,7 @@ impl<S: TraceSink> Analyst<S> {
     pub(crate) fn close(
         &mut self,
         scene: &Scene<'_>,
-        closing: Closing,
+        closing: Closing<'_>,
         spans: &mut [Span],
         notes: &[Note<'_>],
     ) {
@@ -123,7 +131,7 @@ impl<S: TraceSink> Analyst<S> {
     fn split(
         &mut self,
         scene: &Scene<'_>,
-        closing: Closing,
+        closing: Closing<'_>,
         domain: &Domain,
         spans: &mut [Span],
         notes: &[Note<'_>],
@@ -179,7 +187,7 @@ impl<S: TraceSink> Analyst<S> {
     fn one(
         &mut self,
         scene: &Scene<'_>,
-        closing: Closing,
+        closing: Closing<'_>,
         (spans, extent): (&mut [Span], Extent),
         notes: &[Note<'_>],
         opens: &[(u64, u32)],
@@ -204,7 +212,10 @@ impl<S: TraceSink> Analyst<S> {
             return;
         };
         self.totals.overlaps += u64::from(self.anatomy.overlaps);
-        let incomplete = match (opens.is_empty(), start < domain.begin, closing.early) {
+        // What went on at the end of a capture that just ends may have gone on after it.
+        let cut = start < domain.begin
+            || domain.unclosed && domain.last.saturating_sub(end) < end - start;
+        let incomplete = match (opens.is_empty(), cut, closing.early) {
             (false, ..) => Some(Incomplete::Open),
             (_, true, _) => Some(Incomplete::Cut),
             (.., true) => Some(Incomplete::Memory),
@@ -247,10 +258,20 @@ impl<S: TraceSink> Analyst<S> {
         if !notes.is_empty() {
             sums.add_notes(&trace, scene.by.as_deref(), &mut self.scratch);
         }
-        for (event, intervals) in &scene.background[closing.domain] {
+        let bin = bin_of(end - start);
+        for (met, intervals) in &scene.background[closing.domain] {
             if intervals.meet(start, end) {
-                let bin = super::cells::bin_of(end - start);
-                *sums.met.entry((*event, bin)).or_default() += 1;
+                *sums.met.entry((*met, bin)).or_default() += 1;
+            }
+        }
+        let looked_at = place != OTHER && scene.choice.takes(closing.id);
+        if let Some(neighbours) = closing.neighbours.filter(|_| looked_at) {
+            if !scene.choice.is_all() {
+                *sums.met.entry((Met::Looked, bin)).or_default() += 1;
+            }
+            neighbours.busy(trace.spans, trace.gaps(), end - start, &mut self.busy);
+            for event in &self.busy {
+                *sums.met.entry((Met::Busy(*event), bin)).or_default() += 1;
             }
         }
         self.slowest.offer(&trace, closing.domain, flow);
@@ -278,6 +299,7 @@ impl<S: TraceSink> Analyst<S> {
                         domain: number,
                         id: *id,
                         early: false,
+                        neighbours: None,
                     };
                     self.only_open(scene, closing, opens);
                 }

@@ -35,6 +35,10 @@ impl ChunkRef<'_> {
         self.entry.head.segment
     }
 
+    pub(crate) fn records(&self) -> u64 {
+        self.entry.head.record_count.into()
+    }
+
     pub(crate) fn units(&self, world: &World, ticks: u64) -> u64 {
         world.domains[self.domain]
             .convert
@@ -44,7 +48,7 @@ impl ChunkRef<'_> {
 
 /// What the rows of a series are to traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(crate) enum Use {
     Nothing,
     Span { event: u32, outcome: u8 },
     Note,
@@ -54,14 +58,15 @@ enum Use {
 #[derive(Debug, Default)]
 pub(crate) struct Grouped {
     pub(crate) columns: Columns,
-    uses: Vec<Use>,
+    /// By series.
+    pub(crate) uses: Vec<Use>,
     is_span: Vec<u8>,
     /// By trace index: where its spans begin; after grouping, where they end.
     places: Vec<u32>,
     /// By trace, thread by thread, each in the order recorded. Longer than there are spans, rather than to be cleared.
     pub(crate) spans: Vec<Span>,
     /// Ranges by thread, as they are walked: the thread, the first row, and the one after the last.
-    lanes: Vec<(u32, u32, u32)>,
+    pub(crate) lanes: Vec<(u32, u32, u32)>,
     /// Trace index and row, sorted.
     notes: Vec<(u32, u32)>,
 }

@@ -41,6 +41,19 @@ pub(crate) struct ByCounts {
     pub(crate) failed: u64,
 }
 
+/// What else went on while a trace ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Met {
+    /// An event outside of traces.
+    Ran(u32),
+    /// A gauge stood high.
+    High(u32),
+    /// A thread for which the trace waited was busy with this event.
+    Busy(u32),
+    /// It was looked at whether one was, where not all are.
+    Looked,
+}
+
 /// What is summed up of one flow.
 #[derive(Debug)]
 pub(crate) struct FlowSums {
@@ -69,8 +82,8 @@ pub(crate) struct FlowSums {
     pub(crate) unmeasured: Unmeasured,
     /// How old traces with open spans were at the end.
     pub(crate) ages: Counts,
-    /// By background event and bin: traces that it met.
-    pub(crate) met: NumberMap<(u32, u32), u64>,
+    /// By what else went on, and bin: traces that it met.
+    pub(crate) met: NumberMap<(Met, u32), u64>,
     pub(crate) notes: NoteCounts,
     pub(crate) by: HashMap<Box<[u8]>, ByCounts>,
     pub(crate) too_many_by: bool,

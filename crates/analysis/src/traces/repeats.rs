@@ -18,6 +18,8 @@ use super::hash::{NumberHasher, spread};
 const MAX_BYTES: u64 = 64 << 20;
 /// Bytes of a word.
 const WORD: usize = size_of::<u64>();
+/// Words of the table, at least: small captures have no false ones.
+const MIN_WORDS: u64 = 1 << 14;
 /// Dictionary entries for which a word of the table is meant.
 const ENTRIES: u64 = 2;
 /// Repeated ids that are remembered. Of more, every id may be one.
@@ -77,7 +79,7 @@ impl DerefMut for Memory {
 impl Repeats {
     /// Room for about so many entries of dictionaries.
     pub(crate) fn new(entries: u64) -> Self {
-        let words = (entries / ENTRIES).clamp(1, MAX_BYTES / WORD as u64) as usize;
+        let words = (entries / ENTRIES).clamp(MIN_WORDS, MAX_BYTES / WORD as u64) as usize;
         Self {
             words: Memory::new(words * WORD),
             repeated: HashSet::default(),

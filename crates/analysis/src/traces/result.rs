@@ -214,14 +214,32 @@ pub struct Contribution {
     pub standard_error_ns: Option<f64>,
 }
 
-/// How many traces met something that ran outside of traces.
+/// What went on while traces ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackgroundKind {
+    /// Spans of no trace, or observations in ns, on whatever thread.
+    Ran,
+    /// A gauge stood above its usual level: the one that it keeps to for 90 % of the time.
+    High,
+    /// A thread that a trace waited for, in a gap of an eighth of the trace or more, was busy with spans of other traces or of
+    /// none. Known of traces that lie in one chunk; of captures with more than 8 Mi records, of a random choice, whose
+    /// shares are given.
+    Busy,
+}
+
+/// How many traces met something else that went on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Background {
+    /// What the event did.
+    pub kind: BackgroundKind,
     /// The event.
     pub event: String,
-    /// Traces of the flow that it met.
+    /// Of a gauge: the level above which it stood high; the greatest of several captures' levels.
+    pub usual: Option<i64>,
+    /// Traces of the flow that it met, of those looked at.
     pub count: u64,
-    /// As a share of all.
+    /// As a share of these.
     pub share: f64,
     /// By band, in the order of [`Flow::bands`]: the share that it met.
     pub bands: Vec<f64>,

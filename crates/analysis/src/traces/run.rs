@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::ahead::{Ahead, look_ahead};
 use super::analyst::{Analyst, Closing, Scene};
 use super::chunk::{ChunkRef, Grouped};
+use super::neighbours::{Choice, Neighbours};
 use super::options::{MAX_SLOWEST, TraceOptions};
 use super::result::Traces;
 use super::stitch::{Fragments, Leaving, OwnedNote, Stitcher};
@@ -80,7 +81,8 @@ impl<'a> Run<'a> {
     ) -> Result<(Traces, S, Vec<Option<String>>), Error> {
         let chunks = self.chunks();
         let ahead = look_ahead(&self.world, &chunks)?;
-        let scene = self.scene(&ahead);
+        let records = chunks.iter().map(|chunk| chunk.records()).sum();
+        let scene = self.scene(&ahead, records);
         let mut warnings = Vec::new();
         let mut stitcher = Stitcher::new();
         let seats: Mutex<Vec<Seat<S>>> = Mutex::new(Vec::new());
@@ -232,7 +234,7 @@ impl<'a> Run<'a> {
         chunks
     }
 
-    fn scene<'s>(&'s self, ahead: &Ahead) -> Scene<'s> {
+    fn scene<'s>(&'s self, ahead: &Ahead, records: u64) -> Scene<'s> {
         let rules = self
             .options
             .flows
@@ -253,6 +255,7 @@ impl<'a> Run<'a> {
             asked: self.options.ids.iter().map(|id| id.0).collect(),
             rules: rules.collect(),
             slowest: self.options.slowest.min(MAX_SLOWEST),
+            choice: Choice::of(records),
         }
     }
 
@@ -339,10 +342,19 @@ impl<'a> Run<'a> {
                 fragments.notes.extend(notes.iter().map(OwnedNote::of));
                 continue;
             }
+            let neighbours = Neighbours {
+                world: &self.world,
+                of,
+                columns: &grouped.columns,
+                uses: &grouped.uses,
+                lanes: &grouped.lanes,
+                trace: at as u32 + 1,
+            };
             let closing = Closing {
                 domain: of.domain,
                 id: *id,
                 early: false,
+                neighbours: Some(neighbours),
             };
             seat.analyst.close(scene, closing, mine, &notes);
         }
@@ -357,6 +369,7 @@ fn close<S: TraceSink>(seat: &mut Seat<S>, scene: &Scene<'_>, each: &mut Leaving
         domain: each.domain,
         id: each.id,
         early: each.early,
+        neighbours: None,
     };
     seat.analyst
         .close(scene, closing, &mut each.trace.spans, &notes);

@@ -43,6 +43,12 @@ impl Span {
         }
     }
 
+    /// Its row in its chunk.
+    #[inline]
+    pub(crate) fn row(&self) -> u32 {
+        self.order as u32 & 0xFFFF
+    }
+
     /// Its event: a number of [`super::World::event_name`].
     #[inline]
     pub fn event(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! From sums to the result.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use perf_format::Histogram;
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use super::analyst::Analyst;
 use super::bands::{bands, means};
 use super::counts::Counts;
 use super::flow_key::FlowKey;
-use super::flows::{FlowSums, StageSums, Unmeasured};
+use super::flows::{FlowSums, Met, StageSums, Unmeasured};
 use super::notes::{ByBin, decode};
 use super::options::TraceOptions;
 use super::owners::Owner;
@@ -298,22 +298,42 @@ impl Summary<'_> {
         ranges: &[((u32, u32), u64)],
         level: u32,
     ) -> Vec<Background> {
-        let mut events: HashMap<u32, ByBin> = HashMap::new();
-        for ((event, bin), count) in &flow.met {
-            *events.entry(*event).or_default().entry(*bin).or_default() += count;
+        let mut all: BTreeMap<Met, ByBin> = BTreeMap::new();
+        for ((met, bin), count) in &flow.met {
+            *all.entry(*met).or_default().entry(*bin).or_default() += count;
         }
-        let mut events: Vec<(u32, ByBin)> = events.into_iter().collect();
-        events.sort_by_key(|(event, _)| *event);
-        let row = |(event, bins): (u32, ByBin)| {
+        let looked = all.remove(&Met::Looked).map(|bins| {
+            let total: u64 = bins.values().sum();
+            (total, shares(&bins, ranges, level))
+        });
+        let row = |(met, bins): (Met, ByBin)| {
             let count: u64 = bins.values().sum();
-            Background {
+            let (event, kind) = match met {
+                Met::Ran(event) => (event, BackgroundKind::Ran),
+                Met::High(event) => (event, BackgroundKind::High),
+                Met::Busy(event) => (event, BackgroundKind::Busy),
+                Met::Looked => return None,
+            };
+            let looked = looked.as_ref().filter(|_| kind == BackgroundKind::Busy);
+            let of = looked.map_or(flow.e2e.count, |(total, _)| *total);
+            let mut bands = shares(&bins, ranges, level);
+            if let Some((_, looked)) = looked {
+                let parts = bands.iter_mut().zip(looked).filter(|(_, all)| **all > 0.0);
+                parts.for_each(|(share, all)| *share /= all);
+            }
+            let usual = self.ahead.usual.get(&event);
+            Some(Background {
+                kind,
+                usual: usual
+                    .filter(|_| kind == BackgroundKind::High)
+                    .map(|(_, most)| *most),
                 event: self.world.event_name(event).to_owned(),
                 count,
-                share: count as f64 / flow.e2e.count.max(1) as f64,
-                bands: shares(&bins, ranges, level),
-            }
+                share: count as f64 / of.max(1) as f64,
+                bands,
+            })
         };
-        events.into_iter().map(row).collect()
+        all.into_iter().filter_map(row).collect()
     }
 
     fn fan_out(&self, flow: &FlowSums, events: &[u32]) -> Vec<FanOut> {

@@ -40,6 +40,9 @@ pub(crate) struct Domain {
     pub(crate) begin: u64,
     /// The last end.
     pub(crate) last: u64,
+    /// Whether a capture just ends, without having been closed: then a trace that ended less than its own length before the
+    /// last end counts as cut.
+    pub(crate) unclosed: bool,
     pub(crate) idle: u64,
 }
 

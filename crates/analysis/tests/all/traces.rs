@@ -1,11 +1,13 @@
 //! Traces against an oracle that takes the definitions of DESIGN.md at their word: each pair of spans compared, each stretch
 //! of time between two neighbouring instants given to its owner one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use perf_analysis::report::Outcome;
-use perf_analysis::traces::{Flow, FlowId, OwnerKind, Trace, TraceSink, Traces, traces_with};
+use perf_analysis::traces::{
+    BackgroundKind, Flow, FlowId, OwnerKind, Trace, TraceSink, Traces, traces_with,
+};
 use perf_analysis::{CaptureSet, OpenOptions, Percentile, TraceOptions, traces};
 
 use crate::traces_world::{EVENTS, FIRST, Made, Market, Recipe, What};
@@ -461,9 +463,9 @@ fn check_flow(flow: &Flow, market: &Market, recipe: &Recipe, wholes: &[&Whole], 
     }
 }
 
-/// Stages by median first start. Of more traces than 128 only a sample is looked at.
+/// Stages by median first start. Of more traces than 64 only a sample is looked at.
 fn check_order(flow: &Flow, wholes: &[&Whole], market: &Market) {
-    if wholes.len() > 128 {
+    if wholes.len() > 64 {
         return;
     }
     let median = |name: &String| {
@@ -638,40 +640,116 @@ fn standard_error(
     (blocks.len() > 1).then(|| (squares * b / (b - 1.0)).sqrt() / mine.len() as f64)
 }
 
-/// What ran in the background, and annotations, in each band.
+/// The level of the gauge that it is not above for 90 % of the time, and when it was.
+fn high(market: &Market) -> (i64, Vec<(&'static str, u64, u64)>) {
+    let gauges = market.made.iter().filter_map(|made| match made.what {
+        What::Gauge(value) => Some((made.end, value)),
+        _ => None,
+    });
+    let mut gauges: Vec<(u64, i64)> = gauges.collect();
+    gauges.sort_unstable();
+    let held: Vec<(u64, u64, i64)> = (gauges.windows(2))
+        .map(|pair| (pair[0].0, pair[1].0, pair[0].1))
+        .collect();
+    let time = |at_most: i64| -> u64 {
+        let low = held.iter().filter(|(.., value)| *value <= at_most);
+        low.map(|(from, to, _)| to - from).sum()
+    };
+    let usual = (-5..15).find(|level| time(*level) * 10 >= time(15) * 9);
+    let usual = usual.unwrap();
+    let above = held.iter().filter(|(.., value)| *value > usual);
+    let above = above.map(|(from, to, _)| ("BACKLOG", *from, *to));
+    (usual, above.collect())
+}
+
+/// What the threads of the spans after long gaps ended in these, of other traces.
+fn busy(whole: &Whole, market: &Market) -> BTreeSet<&'static str> {
+    let mut found = BTreeSet::new();
+    for (_, to, from_time, to_time) in &whole.gaps {
+        if (to_time - from_time) * 8 < whole.end - whole.start {
+            continue;
+        }
+        let after = |made: &&Made| {
+            let is_it = matches!(made.what, What::Span(event, _) if event == *to);
+            is_it && made.trace == whole.id && made.start == *to_time
+        };
+        let thread = market
+            .made
+            .iter()
+            .filter(after)
+            .map(|made| made.thread)
+            .min();
+        let mine: Vec<&Made> = (market.made.iter())
+            .filter(|made| Some(made.thread) == thread)
+            .collect();
+        let last = mine.iter().rposition(|made| after(&made)).unwrap();
+        for made in mine[..last].iter().rev().take(32) {
+            if made.end <= *from_time {
+                break;
+            }
+            if let What::Span(event, _) = made.what
+                && made.trace != whole.id
+                && made.end <= *to_time
+            {
+                found.insert(EVENTS[event as usize]);
+            }
+        }
+    }
+    found
+}
+
+/// What went on in the background, and annotations, in each band.
 fn check_shares(flow: &Flow, wholes: &[&Whole], market: &Market) {
     let mut sorted = wholes.to_vec();
     sorted.sort_by_key(|whole| whole.end - whole.start);
     let outside = market.made.iter().filter(|made| made.trace == 0);
-    let outside: Vec<(&str, u64, u64)> = outside
-        .map(|made| match made.what {
-            What::Pause(ns) => ("PAUSE", made.end - ns / market.ns_per_tick, made.end),
-            _ => ("REPORT", made.start, made.end),
-        })
+    let outside = outside.filter_map(|made| match made.what {
+        What::Pause(ns) => Some(("PAUSE", made.end - ns / market.ns_per_tick, made.end)),
+        What::Span(..) => Some(("REPORT", made.start, made.end)),
+        _ => None,
+    });
+    let (usual, high) = high(market);
+    let times: Vec<(&str, u64, u64)> = outside.chain(high).collect();
+    let busy: HashMap<(u64, u64, u64), BTreeSet<&str>> = (wholes.iter())
+        .map(|whole| ((whole.id, whole.start, whole.end), busy(whole, market)))
         .collect();
-    let meets = |event: &str, whole: &Whole| {
-        (outside.iter())
-            .any(|(name, start, end)| *name == event && *start <= whole.end && *end >= whole.start)
+    let meets = |kind: BackgroundKind, event: &str, whole: &Whole| match kind {
+        BackgroundKind::Busy => busy[&(whole.id, whole.start, whole.end)].contains(event),
+        _ => (times.iter())
+            .any(|(name, start, end)| *name == event && *start <= whole.end && *end >= whole.start),
     };
     let share = |mine: &[&Whole], has: &dyn Fn(&Whole) -> bool| {
         mine.iter().filter(|whole| has(whole)).count() as f64 / mine.len() as f64
     };
-    let expected: BTreeSet<&str> = (["PAUSE", "REPORT"].into_iter())
-        .filter(|event| wholes.iter().any(|whole| meets(event, whole)))
+    let kind = |event: &str| match event {
+        "PAUSE" | "REPORT" => BackgroundKind::Ran,
+        _ => BackgroundKind::High,
+    };
+    let mut expected: Vec<(BackgroundKind, &str)> = (["PAUSE", "REPORT", "BACKLOG"].into_iter())
+        .map(|event| (kind(event), event))
         .collect();
-    let got: BTreeSet<&str> = flow
-        .background
-        .iter()
-        .map(|each| each.event.as_str())
-        .collect();
-    assert_eq!(got, expected);
+    if market.chunks == 1 {
+        expected.extend(EVENTS.map(|event| (BackgroundKind::Busy, event)));
+    }
+    for (kind, event) in expected {
+        let found = (flow.background.iter()).any(|each| each.kind == kind && each.event == event);
+        let known = wholes.iter().any(|whole| meets(kind, event, whole));
+        assert_eq!(found, known, "{kind:?} {event}");
+    }
     for each in &flow.background {
-        let has = |whole: &Whole| meets(&each.event, whole);
-        assert!((each.share - share(wholes, &has)).abs() < 1e-9);
+        let has = |whole: &Whole| meets(each.kind, &each.event, whole);
+        let agrees = |got: f64, expected: f64| match each.kind {
+            // Of a trace that lies in several chunks nothing is known.
+            BackgroundKind::Busy if market.chunks > 1 => got < expected + 1e-9,
+            _ => (got - expected).abs() < 1e-9,
+        };
+        assert!(agrees(each.share, share(wholes, &has)), "{each:?}");
         for (band, got) in flow.bands.iter().zip(&each.bands) {
             let (_, mine) = band_of(&sorted, band.percentile);
-            assert!((got - share(mine, &has)).abs() < 1e-9, "{}", each.event);
+            assert!(agrees(*got, share(mine, &has)), "{each:?}");
         }
+        let is_high = each.kind == BackgroundKind::High;
+        assert_eq!(each.usual, is_high.then_some(usual));
     }
     for each in &flow.annotations {
         let pair = (each.key.clone(), each.value.clone());
@@ -741,6 +819,26 @@ fn bands_of_many_traces_are_the_oracles() {
             seed,
         );
     }
+}
+
+/// All in one chunk, so that everything is known of what threads did besides.
+#[test]
+fn what_traces_waited_behind_is_the_oracles() {
+    let mut waited = 0;
+    for seed in 51..57 {
+        let mut recipe = Recipe::new(seed);
+        (recipe.window, recipe.apart, recipe.open) = (1 << 40, 2_000, 0);
+        let market = recipe.make();
+        let bench = Bench::new(std::slice::from_ref(&market));
+        let traces = traces(&bench.set(), &options(2)).unwrap();
+        let wholes = expected_with_notes(&market);
+        check_flows(&traces, &market, &recipe, &wholes, seed);
+        let background = traces.flows.iter().flat_map(|flow| &flow.background);
+        waited += background
+            .filter(|each| each.kind == BackgroundKind::Busy)
+            .count();
+    }
+    assert!(waited > 20, "{waited}");
 }
 
 #[test]

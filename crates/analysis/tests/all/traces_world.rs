@@ -12,7 +12,7 @@ use crate::world::Dice;
 pub(crate) const START_NS: i64 = 1_790_000_000_000_000_000;
 /// Where the clock begins, so that no span begins before.
 pub(crate) const FIRST: u64 = 1_000_000;
-pub(crate) const EVENTS: [&str; 7] = ["A", "B", "C", "D", "PAUSE", "REPORT", "HITS"];
+pub(crate) const EVENTS: [&str; 8] = ["A", "B", "C", "D", "PAUSE", "REPORT", "HITS", "BACKLOG"];
 const THREADS: u32 = 4;
 
 /// One record, as it was made.
@@ -34,6 +34,7 @@ pub(crate) enum What {
     Note(&'static str, String),
     Due(i64),
     Count,
+    Gauge(i64),
 }
 
 /// A capture and what is in it.
@@ -47,6 +48,7 @@ pub(crate) struct Market {
     /// First and last tick.
     pub(crate) lost: Vec<(u64, u64)>,
     pub(crate) ns_per_tick: u64,
+    pub(crate) chunks: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -203,6 +205,12 @@ impl Recipe {
         if dice.once_in(10) {
             market.made.push(note(What::Count, base));
         }
+        if dice.once_in(3) {
+            let value = dice.below(20) as i64 - 5;
+            let mut gauge = note(What::Gauge(value), base + dice.below(self.apart));
+            gauge.trace *= dice.below(2);
+            market.made.push(gauge);
+        }
     }
 
     fn background(&self, dice: &mut Dice, market: &mut Market, base: u64) {
@@ -305,6 +313,7 @@ impl Recipe {
             }
             if !encoder.is_empty() {
                 writer.events(&mut encoder).unwrap();
+                market.chunks += 1;
             }
             encoder.clear();
             from = to;
@@ -333,6 +342,7 @@ fn push(encoder: &mut ChunkEncoder, made: &Made) {
         What::Pause(ns) => (4, Tag::OBSERVATION, *ns),
         What::Due(at) => (0, Tag::DUE, *at as u64),
         What::Count => (6, Tag::COUNTER, 1),
+        What::Gauge(value) => (7, Tag::GAUGE, *value as u64),
         What::Note(key, value) => {
             let value = AnnotationValue::Str(value.as_bytes());
             return encoder
@@ -355,6 +365,7 @@ fn tables() -> Tables {
     let kind = |id: usize| match id {
         4 => (EventKind::OBSERVATION, "ns"),
         6 => (EventKind::COUNTER, "hits"),
+        7 => (EventKind::GAUGE, "orders"),
         _ => (EventKind::SPAN, "ns"),
     };
     let event = |(id, name): (usize, &&str)| EventDescriptor {

@@ -7,6 +7,7 @@ use perf_format::{ClockSource, EventId, SegmentId, ThreadId};
 use super::{Convert, Domain, World};
 use crate::capture::Capture;
 use crate::options::ReportOptions;
+use crate::report::CaptureState;
 use crate::report::rows::unnamed;
 use crate::report::survey::Survey;
 use crate::report::timeline::Timeline;
@@ -197,6 +198,7 @@ impl Builder<'_> {
             opens: NumberMap::default(),
             begin: u64::MAX,
             last: 0,
+            unclosed: false,
             idle: (self.options.idle_ns as f64 / world.ns_per_unit).round() as u64,
             streams,
         };
@@ -242,6 +244,7 @@ impl Builder<'_> {
         for (number, segment) in &domain.streams {
             let (capture, survey) = (self.captures[*number], &self.surveys[*number]);
             let units = |ticks| domain.convert.units(capture, *segment, ticks);
+            domain.unclosed |= capture.state != CaptureState::Closed;
             if let Some((_, last)) = survey.ends.get(segment) {
                 domain.last = domain.last.max(units(*last));
             }
