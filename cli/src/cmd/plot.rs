@@ -9,14 +9,16 @@ use perf_analysis::{ReportOptions, TraceOptions, WarningKind, plot_data, traces}
 use perf_format::TraceId;
 use perf_render::plot::Theme;
 
+use super::report::judged;
 use super::traces::parse_id;
-use crate::args::{Input, Selection, Workers, selected, traces_of};
+use crate::args::{Input, Rules, Selection, Workers, selected, traces_of};
 use crate::diagnostics;
 use crate::file::write_whole;
 use crate::gate::Unmatched;
 use crate::output::to_stdout;
 use crate::page;
 use crate::page::plot::{Drawn, draw};
+use crate::page::promised::promised;
 use crate::progress::Progress;
 use crate::time::Span;
 use crate::verdict::Verdict;
@@ -30,6 +32,8 @@ Examples:
       every plot that the capture has figures for, in the directory plots
   perf-analyze plot capture.bin -o plots --event 'ORDER_*' --since -5m --every 5s
       the order events in the last five minutes, in slots of five seconds
+  perf-analyze plot capture.bin -o plots --sla 'ORDER_EXECUTION:p99.9<5ms'
+      the same, with the limit as a line, what is over it marked, and when the rule was broken shaded
   perf-analyze plot captures/ -o plots --only percentiles,throughput --theme dark
       two plots of all captures of a directory together, on dark ground";
 
@@ -64,6 +68,9 @@ pub(crate) struct Args {
     workers: Workers,
     #[command(flatten)]
     selection: Selection,
+
+    #[command(flatten)]
+    rules: Rules,
 
     /// The length of a slot in plots over time, such as 1s; a multiple of it where there would be more than 120
     /// [default: the shortest that fits]
@@ -135,6 +142,9 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let set = args.input.open()?;
     let data = plot_data(&set, &options)?;
     let unmatched = Unmatched::find(&set, &data.report.warnings)?;
+    let sla = judged(&set, &options, args.rules.all()?)?;
+    let promised = sla.as_ref().map(|sla| promised(&set, &data, sla, &options));
+    let promised = promised.transpose()?.unwrap_or_default();
     let wanted = |kind| args.only.is_empty() || args.only.contains(&kind);
     let traced = wanted(Kind::Stages) || wanted(Kind::Waterfall);
     let trace_options = TraceOptions {
@@ -147,6 +157,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let traces = traces.transpose()?;
     let drawn = draw(
         &data,
+        &promised,
         traces.as_ref(),
         &args.selection.tz,
         args.theme.into(),

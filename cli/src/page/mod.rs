@@ -10,6 +10,7 @@ mod events;
 pub(crate) mod html;
 pub(crate) mod info;
 pub(crate) mod plot;
+pub(crate) mod promised;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;

@@ -150,13 +150,14 @@ fn marks(canvas: &mut Canvas<'_>, frame: &Frame<'_>, series: &Series) {
         canvas.line(&line, Ink::Series(1), 1.25);
         canvas.text((middle, top), &text, SMALL, Ink::Text, Anchor::Middle);
     }
-    if let Some(limit) = series.limit {
-        let x = frame.x(limit as f64);
+    for (row, limit) in series.limits.iter().enumerate() {
+        let x = frame.x(limit.value as f64);
         canvas.line(&[(x, plot.top), (x, plot.bottom)], Ink::Alarm, 2.0);
-        let text = format!("limit {}", series.unit.value(limit as f64));
+        // One below the other: two lines may stand close.
+        let middle = plot.top + 10.0 + 14.0 * row as f64;
         canvas.text(
-            (x + 5.0, plot.top + 10.0),
-            &text,
+            (x + 5.0, middle),
+            &limit.label,
             SMALL,
             Ink::Alarm,
             Anchor::Left,

@@ -54,7 +54,7 @@ fn series(name: &str, unit: Unit, values: &[u64]) -> Series {
         curve: ranked.collect(),
         bins: bins.into_iter().filter(|bin| bin.count > 0).collect(),
         zeros: sorted.iter().filter(|value| **value == 0).count() as u64,
-        limit: None,
+        limits: Vec::new(),
     }
 }
 
@@ -118,7 +118,14 @@ fn over_time(name: &str, slots: i64, values: &[u64]) -> OverTime {
         span: span(slots.max(1)),
         slots: (0..slots).map(slot).filter(|slot| slot.count > 0).collect(),
         lost: lost(),
-        limit: values.iter().max().map(|max| max / 2),
+        limits: (values.iter().max())
+            .map(|max| Limit {
+                value: max / 2,
+                label: "p99<half".to_owned(),
+            })
+            .into_iter()
+            .collect(),
+        episodes: Vec::new(),
     }
 }
 
@@ -595,7 +602,7 @@ fn loss_and_violations_are_marked() {
     let with = latency_over_time(&over_time("ORDER", 10, &noise(50, 100)), Theme::Light);
     assert!(
         with.svg
-            .contains("Red bars: 1,234 records lost. Red triangles: 2 violations")
+            .contains("Red bars: 1,234 records lost. Red triangles: 2 values over the limit")
     );
     let alarm = "#C41E3A";
     assert!(
@@ -604,7 +611,7 @@ fn loss_and_violations_are_marked() {
     );
     let mut sound = over_time("ORDER", 10, &noise(50, 100));
     sound.lost.clear();
-    sound.limit = None;
+    sound.limits.clear();
     sound.slots.iter_mut().for_each(|slot| slot.violations = 0);
     assert!(!latency_over_time(&sound, Theme::Light).svg.contains(alarm));
 }
