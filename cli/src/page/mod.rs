@@ -8,6 +8,7 @@ use crate::gate::Unmatched;
 mod capture;
 mod events;
 pub(crate) mod html;
+pub(crate) mod in_short;
 pub(crate) mod info;
 pub(crate) mod plot;
 pub(crate) mod promised;
