@@ -43,7 +43,7 @@ plot is an SVG file of its own that needs nothing else, opens in any browser, an
 Its title says what is seen.
 
   percentiles          from the least value to the slowest of all, a line an event
-  latency-over-time    a heat map with percentile lines, loss marked; one file an event
+  latency-over-time    a heat map with percentile lines, loss and violations marked; one file an event
   distribution         a histogram on a log scale; one file an event
   cdf                  the share of values below each value, a line an event
   throughput           records a second by event, and what was lost
@@ -54,6 +54,10 @@ Its title says what is seen.
 Files are named after the plot, those of one event also after the event: latency-over-time-ORDER_SUBMIT.svg. Files of the \
 same name are replaced, others in the directory are left alone. The eight events that took longest in all are drawn; \
 --event chooses others. Captures are merged.
+
+With rules (--sla, --config) percentiles, latency-over-time, distribution and cdf have a line for the limit of each rule on the \
+values of their event, and latency-over-time marks the slots with values beyond the lowest limit, and shades when a rule was \
+broken. Rules on means, rates, errors or traces have no line; `perf-analyze sla` and `report --html` judge them too.
 
 Figures come from the histograms that the recorder keeps in the capture, and from its records where slots of time cut \
 through one, as in `perf-analyze report`.";

@@ -60,8 +60,8 @@ fn of_series(of: &PlotSeries, sla: &Sla) -> Promised {
     });
     let episodes = sla.episodes.iter().filter(|episode| {
         let result = &sla.rules[episode.rule];
-        // What a kept rule bears is no news.
-        result.verdict != Verdict::Pass && concerns(&result.rule, of)
+        // What a kept rule bears is no news, and who knows whether the others were broken.
+        result.verdict == Verdict::Fail && concerns(&result.rule, of)
     });
     Promised {
         limits: limits.collect(),

@@ -58,7 +58,7 @@ fn head(of: &OverTime, slots: &[LatencySlot]) -> Head {
             if of.limits.len() > 1 { "lowest " } else { "" }
         );
     }
-    if !of.episodes.is_empty() {
+    if !slots.is_empty() && broken(of).next().is_some() {
         subtitle += ". Shaded: a rule was broken";
     }
     Head { title, subtitle }
@@ -98,7 +98,7 @@ fn draw(canvas: &mut Canvas<'_>, of: &OverTime, slots: &[LatencySlot]) {
     shade(canvas, &frame, of);
     heat::cells(canvas, &frame, slots, from);
     let ends = lines(canvas, &frame, of, slots);
-    limits::draw(canvas, &frame, &of.limits, Ink::Alarm);
+    limits::across(canvas, &frame, &of.limits);
     frame.y_axis(canvas, &of.unit.name());
     frame.x_axis(canvas, &of.span.clock);
     heat::key(canvas, (plot.right, plot.top - 10.0), slots);
@@ -172,6 +172,13 @@ fn lines(
     ends
 }
 
+/// The episodes in the time shown.
+fn broken(of: &OverTime) -> impl Iterator<Item = &(i64, i64)> {
+    let (first, last) = (of.span.from_unix_ns, of.span.to_unix_ns);
+    let is_within = move |(from, to): &&(i64, i64)| *to >= first && *from <= last;
+    of.episodes.iter().filter(is_within)
+}
+
 /// When rules were broken: the ground behind all, and it alone where slots are empty.
 fn shade(canvas: &mut Canvas<'_>, frame: &Frame<'_>, of: &OverTime) {
     // Each shows, however short.
@@ -181,11 +188,7 @@ fn shade(canvas: &mut Canvas<'_>, frame: &Frame<'_>, of: &OverTime) {
         let at = at.clamp(of.span.from_unix_ns, of.span.to_unix_ns);
         frame.x(at.saturating_sub(of.span.from_unix_ns) as f64)
     };
-    let within = of
-        .episodes
-        .iter()
-        .filter(|(from, to)| *to >= of.span.from_unix_ns && *from <= of.span.to_unix_ns);
-    let mut bands: Vec<(f64, f64)> = within
+    let mut bands: Vec<(f64, f64)> = broken(of)
         .map(|(from, to)| (x(*from), x(*to).max(x(*from) + LEAST)))
         .collect();
     bands.sort_by(|a, b| a.0.total_cmp(&b.0));

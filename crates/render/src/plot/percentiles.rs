@@ -1,7 +1,7 @@
 //! The percentile curve.
 
 use super::canvas::{Canvas, Head, Picture, Rect, picture};
-use super::data::{Limit, Series, Unit};
+use super::data::{Series, Unit};
 use super::frame::{Frame, nothing};
 use super::labels::{self, EndLabel};
 use super::scale::{Axis, Extent, Run};
@@ -107,8 +107,7 @@ fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
             });
         }
     }
-    let named: Vec<Limit> = limits::of_all(series);
-    limits::draw(canvas, &frame, &named, Ink::Alarm);
+    limits::across(canvas, &frame, &limits::of_all(series));
     labels::draw(canvas, plot, &ends);
     hovers(canvas, &frame, series, most);
 }
