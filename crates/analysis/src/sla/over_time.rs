@@ -15,7 +15,7 @@ pub type Beyond = Vec<(UnixNs, u64)>;
 
 /// Counts the samples beyond the bound of each of `rules`, in windows of `every_ns` that begin at multiples of it since
 /// 1970 UTC, in the part of `set` that `selection` chooses. Whatever the captures hold, memory is bounded: nothing is kept of
-/// a single sample. The rules must be about events; of one about traces the counts are empty. Open spans have no end, and
+/// a single sample. The rules must bound values of events from above; of one about traces the counts are empty. Open spans have no end, and
 /// are not counted.
 ///
 /// # Errors

@@ -47,21 +47,32 @@ fn head(of: &OverTime, slots: &[LatencySlot]) -> Head {
     if let Some(length) = length {
         subtitle += &format!(", in slots of {}", Unit::Ns.tick(length as f64));
     }
-    subtitle += &format!("; {}", of.span.clock);
+    let mut marks = Vec::new();
     if lost > 0 {
-        subtitle += &format!(". Red bars: {} lost", counted(lost, "record"));
+        marks.push(format!("Red bars: {} lost", counted(lost, "record")));
     }
     if violations > 0 {
-        subtitle += &format!(
-            ". Red triangles: {} over the {}limit",
-            counted(violations, "value"),
-            if of.limits.len() > 1 { "lowest " } else { "" }
-        );
+        let violations = number::count(violations);
+        marks.push(format!("Triangles: {violations} over {}", limit(of)));
     }
     if !slots.is_empty() && broken(of).next().is_some() {
-        subtitle += ". Shaded: a rule was broken";
+        marks.push("Shaded: a rule was broken".to_owned());
+    }
+    // There is not always room for both, and the day stands at the axis as well.
+    if marks.is_empty() {
+        subtitle += &format!("; {}", of.span.clock);
+    } else {
+        subtitle += &format!(". {}", marks.join(". "));
     }
     Head { title, subtitle }
+}
+
+/// What values are counted against.
+fn limit(of: &OverTime) -> &'static str {
+    match of.limits.len() {
+        0 | 1 => "the limit",
+        _ => "the lowest limit",
+    }
 }
 
 /// Records lost in the time shown.
@@ -279,7 +290,7 @@ fn hovers(canvas: &mut Canvas<'_>, frame: &Frame<'_>, of: &OverTime, slots: &[La
         }
         text += &format!("\nmax {}", value(slot.max));
         if slot.violations > 0 {
-            text += &format!("\n{} over the limit", number::count(slot.violations));
+            text += &format!("\n{} over {}", number::count(slot.violations), limit(of));
         }
         let left = x(slot.from_unix_ns);
         let rect = Rect {

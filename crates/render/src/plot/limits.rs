@@ -13,6 +13,8 @@ const MOST: usize = 12;
 pub(crate) const PITCH: f64 = 14.0;
 /// Between a label and the edge of its ground.
 const MARGIN: f64 = 2.0;
+/// Of a label that has no more room than this nothing could be read.
+const LEAST: f64 = 30.0;
 /// Between an upright line and its label.
 const GAP: f64 = 3.0;
 
@@ -92,7 +94,11 @@ fn shown(limits: &[Limit]) -> impl Iterator<Item = &Limit> {
 
 /// Writes a label on ground of its own, as much of it as there is room for, and says where it ends.
 fn tag(canvas: &mut Canvas<'_>, (left, furthest): (f64, f64), y: f64, label: &str) -> f64 {
-    let label = fitted(label, SMALL, (furthest - left - 2.0 * MARGIN).max(0.0));
+    let room = furthest - left - 2.0 * MARGIN;
+    if room < LEAST.min(width(label, SMALL)) {
+        return left;
+    }
+    let label = fitted(label, SMALL, room);
     let right = left + width(&label, SMALL) + 2.0 * MARGIN;
     let rect = Rect {
         left,
