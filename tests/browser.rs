@@ -248,6 +248,44 @@ fn sizes(browser: &mut Browser) {
     }
 }
 
+/// What rules promise stands on the plots of the page, and the values under the pointer say what was beyond it.
+#[test]
+fn limits_of_rules_are_on_the_plots() {
+    let folder = Folder::trading();
+    let args = [
+        "report",
+        "trading.bin",
+        "--html",
+        "page.html",
+        "--sla",
+        "CANDLE_PROCESSING:max<15us",
+        "--sla",
+        "CANDLE_PROCESSING:p99<19us",
+    ];
+    folder.stdout(&args);
+    let mut browser = Browser::start();
+    browser.open(&folder.path("page.html"));
+    // The plot over time, by its title, and the labels on it that can be seen.
+    let plot = "[...document.querySelectorAll('#plots figure')]\
+                .find((each) => /CANDLE_PROCESSING: about/.test(each.textContent))";
+    let labels = format!(
+        "[...({plot}).querySelectorAll('text')].filter((each) => each.getBoundingClientRect().width > 0)\
+         .map((each) => each.textContent.trim()).filter((text) => text.includes('us'))"
+    );
+    assert_eq!(browser.strings(&labels), ["max<15us", "p99<19us"]);
+    let triangles = format!("({plot}).querySelectorAll('svg polygon').length");
+    assert!(browser.eval(&triangles).as_u64() > Some(10));
+    // In each ten seconds candles grow from 10 to 20 µs: the eighth second is beyond both.
+    browser.eval(&format!(
+        "({plot}).querySelectorAll('.at')[7].id = 'over-limit'"
+    ));
+    browser.point_at("#over-limit");
+    let tip = browser.eval("document.querySelector('.tip').textContent");
+    let tip = tip.as_str().unwrap_or_default();
+    assert!(tip.contains(" over the lowest limit"), "{tip}");
+    assert_eq!(browser.complaints(), NOTHING);
+}
+
 #[test]
 fn hostile_names_do_nothing() {
     let capture = Capture {

@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, Node};
 
-use super::captures::Capture;
+use super::captures::{Capture, candle_ns};
 use super::run::{Folder, Ran};
 
 /// All plots of the usual capture.
@@ -228,6 +228,95 @@ fn loss_is_shown_where_it_was() {
         "{:?}",
         texts(&throughput)
     );
+}
+
+/// By slot, how many values the hover text says are over the lowest limit; and the sum in the subtitle.
+fn over(svg: &str) -> Vec<(String, u64)> {
+    let document = Document::parse(svg).expect("XML");
+    let titles = document
+        .descendants()
+        .filter(|node| node.tag_name().name() == "title");
+    let slot = |node: Node<'_, '_>| {
+        let text = node.text()?;
+        let over = text
+            .lines()
+            .last()?
+            .strip_suffix(" over the lowest limit")?;
+        let at = text.lines().next()?.to_owned();
+        Some((at, over.parse().expect("a count")))
+    };
+    titles.filter_map(slot).collect()
+}
+
+#[test]
+fn rules_are_lines_marks_and_shades() {
+    let folder = Folder::trading();
+    let plot = [
+        "plot",
+        "trading.bin",
+        "-o",
+        "plots",
+        "--every",
+        "5s",
+        "--event",
+        "CANDLE*",
+    ];
+    let rules = [
+        "--sla",
+        "CANDLE_PROCESSING:max<15us",
+        "--sla",
+        "CANDLE_PROCESSING:p99<=19us",
+    ];
+    folder.stdout(&[&plot[..], &rules].concat());
+    for file in [
+        "percentiles",
+        "cdf",
+        "distribution-CANDLE_PROCESSING",
+        "latency-over-time-CANDLE_PROCESSING",
+    ] {
+        let shown = texts(&folder.read(&format!("plots/{file}.svg")));
+        for limit in ["max<15us", "p99<=19us"] {
+            let here = shown.iter().filter(|text| *text == limit).count();
+            assert_eq!(here, 1, "{file}, {limit}: {shown:?}");
+        }
+    }
+    // Candles end 10 ms from each other, the first 5 ms after noon.
+    let mut expected = vec![0; 12];
+    for number in 0..6000 {
+        if candle_ns(number) >= 15_000 {
+            expected[number as usize * 10 / 5000] += 1;
+        }
+    }
+    let expected: Vec<(String, u64)> = (0..12)
+        .map(|slot| (format!("12:00:{:02}", slot * 5), expected[slot]))
+        .filter(|(_, over)| *over > 0)
+        .collect();
+    let latency = folder.read("plots/latency-over-time-CANDLE_PROCESSING.svg");
+    assert_eq!(over(&latency), expected);
+    let subtitle = &texts(&latency)[1];
+    assert!(
+        subtitle.ends_with(". Triangles: 3,000 over the lowest limit. Shaded: a rule was broken"),
+        "{subtitle}"
+    );
+
+    // A rule that was kept has a line, and nothing else; one that is not about values has none.
+    let kept = [
+        "--sla",
+        "CANDLE_PROCESSING:max<20us",
+        "--sla",
+        "CANDLE_PROCESSING:mean<1ms",
+    ];
+    folder.stdout(&[&plot[..], &kept].concat());
+    let latency = texts(&folder.read("plots/latency-over-time-CANDLE_PROCESSING.svg"));
+    assert!(latency[1].ends_with("UTC"), "{}", latency[1]);
+    assert!(latency.contains(&"max<20us".to_owned()), "{latency:?}");
+    assert!(!latency.iter().any(|text| text.contains("mean")));
+
+    // A rule that is misspelt would be drawn nowhere.
+    let unknown = [&plot[..], &["--sla", "CANDLE_PROCESING:max<1ms"]].concat();
+    folder
+        .run(&unknown)
+        .fails(3, "no event matches `CANDLE_PROCESING`, so nothing can be said about it; did you mean CANDLE_PROCESSING?");
 }
 
 #[test]

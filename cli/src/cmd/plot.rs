@@ -9,14 +9,16 @@ use perf_analysis::{ReportOptions, TraceOptions, WarningKind, plot_data, traces}
 use perf_format::TraceId;
 use perf_render::plot::Theme;
 
+use super::report::judged;
 use super::traces::parse_id;
-use crate::args::{Input, Selection, Workers, selected, traces_of};
+use crate::args::{Input, Rules, Selection, Workers, selected, traces_of};
 use crate::diagnostics;
 use crate::file::write_whole;
 use crate::gate::Unmatched;
 use crate::output::to_stdout;
 use crate::page;
 use crate::page::plot::{Drawn, draw};
+use crate::page::promised::promised;
 use crate::progress::Progress;
 use crate::time::Span;
 use crate::verdict::Verdict;
@@ -30,6 +32,8 @@ Examples:
       every plot that the capture has figures for, in the directory plots
   perf-analyze plot capture.bin -o plots --event 'ORDER_*' --since -5m --every 5s
       the order events in the last five minutes, in slots of five seconds
+  perf-analyze plot capture.bin -o plots --sla 'ORDER_EXECUTION:p99.9<5ms'
+      the same, with the limit as a line, what is over it marked, and when the rule was broken shaded
   perf-analyze plot captures/ -o plots --only percentiles,throughput --theme dark
       two plots of all captures of a directory together, on dark ground";
 
@@ -39,7 +43,7 @@ plot is an SVG file of its own that needs nothing else, opens in any browser, an
 Its title says what is seen.
 
   percentiles          from the least value to the slowest of all, a line an event
-  latency-over-time    a heat map with percentile lines, loss marked; one file an event
+  latency-over-time    a heat map with percentile lines, loss and violations marked; one file an event
   distribution         a histogram on a log scale; one file an event
   cdf                  the share of values below each value, a line an event
   throughput           records a second by event, and what was lost
@@ -50,6 +54,10 @@ Its title says what is seen.
 Files are named after the plot, those of one event also after the event: latency-over-time-ORDER_SUBMIT.svg. Files of the \
 same name are replaced, others in the directory are left alone. The eight events that took longest in all are drawn; \
 --event chooses others. Captures are merged.
+
+With rules (--sla, --config) percentiles, latency-over-time, distribution and cdf have a line for the limit of each rule on the \
+values of their event, and latency-over-time marks the slots with values beyond the lowest limit, and shades when a rule was \
+broken. Rules on means, rates, errors or traces have no line; `perf-analyze sla` and `report --html` judge them too.
 
 Figures come from the histograms that the recorder keeps in the capture, and from its records where slots of time cut \
 through one, as in `perf-analyze report`.";
@@ -64,6 +72,9 @@ pub(crate) struct Args {
     workers: Workers,
     #[command(flatten)]
     selection: Selection,
+
+    #[command(flatten)]
+    rules: Rules,
 
     /// The length of a slot in plots over time, such as 1s; a multiple of it where there would be more than 120
     /// [default: the shortest that fits]
@@ -135,6 +146,9 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let set = args.input.open()?;
     let data = plot_data(&set, &options)?;
     let unmatched = Unmatched::find(&set, &data.report.warnings)?;
+    let sla = judged(&set, &options, args.rules.all()?)?;
+    let promised = sla.as_ref().map(|sla| promised(&set, &data, sla, &options));
+    let promised = promised.transpose()?.unwrap_or_default();
     let wanted = |kind| args.only.is_empty() || args.only.contains(&kind);
     let traced = wanted(Kind::Stages) || wanted(Kind::Waterfall);
     let trace_options = TraceOptions {
@@ -147,6 +161,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let traces = traces.transpose()?;
     let drawn = draw(
         &data,
+        &promised,
         traces.as_ref(),
         &args.selection.tz,
         args.theme.into(),

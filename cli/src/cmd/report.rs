@@ -22,6 +22,7 @@ use crate::gate::{self, FailOn, Unmatched};
 use crate::output::{Answer, give};
 use crate::page;
 use crate::page::in_short::InShort;
+use crate::page::promised::promised;
 use crate::progress::Progress;
 use crate::verdict::Verdict;
 use crate::{args::Format, diagnostics};
@@ -183,7 +184,11 @@ fn spans(report: &Report) -> u64 {
 ///
 /// # Errors
 /// When captures cannot be read, or a rule names an unknown event: it would say nothing.
-fn judged(set: &CaptureSet, options: &ReportOptions, rules: Vec<Rule>) -> Result<Option<Sla>> {
+pub(super) fn judged(
+    set: &CaptureSet,
+    options: &ReportOptions,
+    rules: Vec<Rule>,
+) -> Result<Option<Sla>> {
     if rules.is_empty() {
         return Ok(None);
     }
@@ -226,11 +231,14 @@ fn write_page(
             ..options.clone()
         },
     )?;
+    let promised = sla.map(|sla| promised(set, &plots, sla, options));
+    let promised = promised.transpose()?.unwrap_or_default();
     let page = page::html::page(&page::html::Source {
         report: answer.page(),
         traces,
         plots: &plots,
         sla,
+        promised: &promised,
         arguments: &command::of_this_run(),
     });
     let written = perf_render::html::html(&page);

@@ -11,6 +11,7 @@ pub(crate) mod html;
 pub(crate) mod in_short;
 pub(crate) mod info;
 pub(crate) mod plot;
+pub(crate) mod promised;
 pub(crate) mod recover;
 pub(crate) mod report;
 pub(crate) mod sheet;

@@ -12,6 +12,7 @@ use perf_render::plot::{
 };
 
 use crate::cmd::plot::Kind;
+use crate::page::promised::Promised;
 use crate::page::traced;
 use crate::time::Zone;
 
@@ -65,12 +66,13 @@ fn in_file_name(name: &str) -> String {
 /// All plots that are `wanted`, in the order of the documentation.
 pub(crate) fn draw(
     data: &PlotData,
+    promised: &[Promised],
     traces: Option<&Traces>,
     zone: &Zone,
     theme: Theme,
     wanted: impl Fn(Kind) -> bool,
 ) -> Vec<Drawn> {
-    let figures = Figures::of(data, zone);
+    let figures = Figures::of(data, promised, zone);
     let mut files = Files::default();
     let mut drawn = Vec::new();
     for kind in [
@@ -134,7 +136,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(data: &PlotData, zone: &Zone) -> Figures {
+    fn of(data: &PlotData, promised: &[Promised], zone: &Zone) -> Figures {
         let none = Slots {
             every_ns: 1,
             start_unix_ns: Vec::new(),
@@ -155,11 +157,13 @@ impl Figures {
                 count: lost.count,
             })
             .collect();
-        let by_unit = data.series.chunk_by(|a, b| a.unit == b.unit);
-        let by_unit = by_unit.map(|same| same.iter().map(series).collect());
+        let numbered: Vec<(usize, &PlotSeries)> = data.series.iter().enumerate().collect();
+        let by_unit = numbered.chunk_by(|(_, a), (_, b)| a.unit == b.unit);
+        let one = |(place, of): &(usize, &PlotSeries)| series(of, promised.get(*place));
+        let by_unit = by_unit.map(|same| same.iter().map(one).collect());
         Figures {
             by_unit: by_unit.collect(),
-            over_time: over_time(data, slots, &span, &lost),
+            over_time: over_time(data, promised, slots, &span, &lost),
             throughput: throughput(slots, &span, &bounds, lost),
             levels: levels(data, slots, span, bounds),
         }
@@ -191,7 +195,8 @@ impl Figures {
                     span: self.levels.span.clone(),
                     slots: Vec::new(),
                     lost: self.throughput.lost.clone(),
-                    limit: None,
+                    limits: Vec::new(),
+                    episodes: Vec::new(),
                 };
                 let picture = plot::latency_over_time(&none, theme);
                 add("latency-over-time", "", picture);
@@ -232,7 +237,7 @@ fn nothing() -> Series {
         curve: Vec::new(),
         bins: Vec::new(),
         zeros: 0,
-        limit: None,
+        limits: Vec::new(),
     }
 }
 
@@ -271,7 +276,7 @@ fn bins(bins: &[LogBin]) -> Vec<Bin> {
     bins.iter().map(bin).collect()
 }
 
-fn series(of: &PlotSeries) -> Series {
+fn series(of: &PlotSeries, promised: Option<&Promised>) -> Series {
     let ranked = of.curve.iter().map(|at| Ranked {
         rank: at.rank,
         value: at.value,
@@ -283,12 +288,18 @@ fn series(of: &PlotSeries) -> Series {
         curve: ranked.collect(),
         bins: bins(&of.bins),
         zeros: of.zeros,
-        limit: None,
+        limits: promised.map_or_else(Vec::new, |promised| promised.limits.clone()),
     }
 }
 
-fn over_time(data: &PlotData, slots: &Slots, span: &TimeSpan, lost: &[Lost]) -> Vec<OverTime> {
-    let slot = |slot: &SeriesSlot| {
+fn over_time(
+    data: &PlotData,
+    promised: &[Promised],
+    slots: &Slots,
+    span: &TimeSpan,
+    lost: &[Lost],
+) -> Vec<OverTime> {
+    let slot = |slot: &SeriesSlot, promised: &Promised| {
         let start = slots.start_unix_ns.get(slot.slot as usize)?;
         Some(LatencySlot {
             from_unix_ns: start.0,
@@ -300,19 +311,25 @@ fn over_time(data: &PlotData, slots: &Slots, span: &TimeSpan, lost: &[Lost]) -> 
             max: slot.max,
             bins: bins(&slot.bins),
             zeros: slot.zeros,
-            violations: 0,
+            violations: promised.beyond.get(&start.0).copied().unwrap_or(0),
         })
     };
-    let one = |(of, own): (&PlotSeries, &Vec<SeriesSlot>)| OverTime {
-        name: name(of),
-        unit: Unit::of(&of.unit),
-        count: of.count,
-        span: span.clone(),
-        slots: own.iter().filter_map(slot).collect(),
-        lost: lost.to_vec(),
-        limit: None,
+    let nothing = Promised::default();
+    let one = |(place, (of, own)): (usize, (&PlotSeries, &Vec<SeriesSlot>))| {
+        let promised = promised.get(place).unwrap_or(&nothing);
+        OverTime {
+            name: name(of),
+            unit: Unit::of(&of.unit),
+            count: of.count,
+            span: span.clone(),
+            slots: own.iter().filter_map(|own| slot(own, promised)).collect(),
+            lost: lost.to_vec(),
+            limits: promised.limits.clone(),
+            episodes: promised.episodes.clone(),
+        }
     };
-    data.series.iter().zip(&slots.series).map(one).collect()
+    let all = data.series.iter().zip(&slots.series).enumerate();
+    all.map(one).collect()
 }
 
 fn throughput(

@@ -11,6 +11,7 @@ use perf_render::{Block, Document, Note};
 
 use crate::cmd::plot::Kind;
 use crate::command::Arguments;
+use crate::page::promised::Promised;
 use crate::page::{counted, events, plot, push_warnings, report, traced, traces};
 
 mod judged;
@@ -25,6 +26,8 @@ pub(crate) struct Source<'a> {
     pub(crate) plots: &'a PlotData,
     /// If there are rules.
     pub(crate) sla: Option<&'a Sla>,
+    /// What was promised of each series of the plots.
+    pub(crate) promised: &'a [Promised],
     pub(crate) arguments: &'a Arguments,
 }
 
@@ -43,7 +46,7 @@ pub(crate) fn page(source: &Source<'_>) -> Page {
         report.push_groups(&mut over_time, |group| report.slot_tables(group));
     }
     let slowest = traced::slowest(source.traces);
-    let mut pictures = pictures(source.plots, report);
+    let mut pictures = pictures(source.plots, source.promised, report);
     if let Some(flow) = slowest {
         pictures.insert(pictures.len().min(FIRST), traced::stages(flow, Theme::Auto));
     }
@@ -94,9 +97,11 @@ fn flows(source: &Source<'_>) -> Document {
 }
 
 /// The plots, in the order of what they tell: when it was slow, how slow the slowest were, how much happened.
-fn pictures(data: &PlotData, report: &report::Page<'_>) -> Vec<Picture> {
+fn pictures(data: &PlotData, promised: &[Promised], report: &report::Page<'_>) -> Vec<Picture> {
     let draw = |wanted: Kind| {
-        let drawn = plot::draw(data, None, report.zone, Theme::Auto, |kind| kind == wanted);
+        let drawn = plot::draw(data, promised, None, report.zone, Theme::Auto, |kind| {
+            kind == wanted
+        });
         drawn.into_iter().map(|each| each.picture)
     };
     if data.report.events.is_empty() {

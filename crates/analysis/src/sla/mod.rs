@@ -2,7 +2,7 @@
 //!
 //! The way of an answer: [`rule`] says what is asked; [`watch`] finds the series that rules look at; [`scan`] adds up, by
 //! heads of chunks where these tell enough; [`flows`] adds up traces; [`unknown`] says what is missing; [`judge`] decides; [`episodes`] puts
-//! violations together in time, and [`details`] reads what else happened then.
+//! violations together in time, and [`details`] reads what else happened then. [`over_time`] counts what plots mark.
 
 pub mod config;
 mod details;
@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod measure;
 mod options;
+mod over_time;
 mod parse;
 pub mod quantity;
 mod report;
@@ -27,6 +28,7 @@ pub use details::{MAX_ANNOTATIONS, NEAR_NS};
 pub use options::{
     GAP_NS, MAX_EPISODES, MAX_RULES, MAX_TOLD, MAX_VIOLATIONS, MAX_WINDOWS, SlaOptions,
 };
+pub use over_time::{Beyond, beyond_over_time};
 pub use result::*;
 pub use rule::{Bound, Op, Rule, RuleError, Stat, Target};
 

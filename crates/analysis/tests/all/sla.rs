@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use perf_analysis::report::EventKind;
-use perf_analysis::sla::{AlsoKind, Budget, NEAR_NS, Rule, Sla, Verdict, Violation};
-use perf_analysis::{CaptureSet, OpenOptions, SlaOptions, TimeBound, UnixNs, sla};
+use perf_analysis::sla::{
+    AlsoKind, Budget, NEAR_NS, Rule, Sla, Stat, Verdict, Violation, beyond_over_time,
+};
+use perf_analysis::{CaptureSet, OpenOptions, ReportOptions, SlaOptions, TimeBound, UnixNs, sla};
 
 use crate::sla_oracle::{Bounds, Oracle, Sample};
 use crate::world::{Dice, Recipe, World};
@@ -89,6 +91,58 @@ fn mixed(seed: u64) -> Vec<Rule> {
         texts.push(text.to_owned());
     }
     rules(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What plots mark: counted one by one, slot by slot.
+#[test]
+fn values_beyond_limits_are_counted_slot_by_slot() {
+    let mut counted = 0;
+    for seed in 1..6 {
+        let worlds = vec![Recipe::new(seed).make(), Recipe::new(seed + 50).make()];
+        let bench = Bench::of(worlds);
+        let set = CaptureSet::open(&bench.paths, &OpenOptions::default()).unwrap();
+        let mut rules = mixed(seed);
+        rules.retain(|rule| {
+            rule.op.is_upper() && matches!(rule.stat, Stat::Max | Stat::Percentile(_))
+        });
+        let first = bench
+            .worlds
+            .iter()
+            .map(|world| world.start_ns)
+            .min()
+            .unwrap();
+        let third = (bench.worlds[0].end_ns - first) / 3;
+        for (since, every) in [(None, 50_000_000_u64), (Some(first + third), 7_777_777)] {
+            let selection = ReportOptions {
+                since: since.map(|since| TimeBound::At(UnixNs(since))),
+                threads: Some(1 + seed as usize % 3),
+                ..ReportOptions::default()
+            };
+            let got = beyond_over_time(&set, &rules, every, &selection).unwrap();
+            let oracle = Oracle {
+                worlds: &bench.worlds,
+                bounds: Bounds { since, until: None },
+            };
+            for (rule, got) in rules.iter().zip(got) {
+                let mut expected: BTreeMap<i64, u64> = BTreeMap::new();
+                for sample in oracle.violations(rule) {
+                    if !sample.open {
+                        let start = sample.end - sample.end.rem_euclid(every as i64);
+                        *expected.entry(start).or_default() += 1;
+                    }
+                }
+                counted += expected.len();
+                let got: Vec<(i64, u64)> =
+                    got.iter().map(|(start, count)| (start.0, *count)).collect();
+                assert_eq!(
+                    got,
+                    Vec::from_iter(expected),
+                    "{seed}: {rule} in slots of {every} ns"
+                );
+            }
+        }
+    }
+    assert!(counted > 1000, "only {counted} slots had any");
 }
 
 fn key(violation: &Violation) -> (i64, u128, Option<String>, Option<String>, bool, String) {

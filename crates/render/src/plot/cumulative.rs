@@ -6,7 +6,7 @@ use super::frame::{Frame, nothing};
 use super::labels;
 use super::scale::{Axis, Extent, Run};
 use super::theme::{Ink, SERIES, Theme};
-use super::{SIZE, counted, in_title, place};
+use super::{SIZE, counted, in_title, limits, place};
 
 /// What stands before each name beside the plot: its line.
 const KEY: f64 = 12.0;
@@ -57,7 +57,10 @@ fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
         .collect();
     let plot = place(labels::room_for(&texts) + KEY);
     let values = series.iter().flat_map(|series| &series.curve);
-    let extent = Extent::of(values.map(|at| at.value as f64));
+    let values = values.map(|at| at.value);
+    let promised = series.iter().flat_map(|series| &series.limits);
+    let promised = promised.map(|limit| limit.value);
+    let extent = Extent::of(values.chain(promised).map(|value| value as f64));
     let x = Axis::values(extent, &first.unit, Run::Along(plot.width()));
     let y = Axis::shares(Run::Up(plot.height()));
     let frame = Frame { plot, x: &x, y: &y };
@@ -70,6 +73,9 @@ fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
         canvas.line(&points, ink, if number == 0 { 2.5 } else { 1.75 });
         hover(canvas, &frame, series);
     }
+    // Upwards from where lines seldom are: few values are low, few limits are on the left.
+    let rows = (plot.bottom - 10.0, -limits::PITCH);
+    limits::upright(canvas, &frame, &limits::of_all(series), rows);
     key(canvas, &frame, series, &texts);
 }
 

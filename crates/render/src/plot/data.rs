@@ -125,8 +125,8 @@ pub struct Series {
     pub bins: Vec<Bin>,
     /// Values that are zero.
     pub zeros: u64,
-    /// Values above this are too many or too long; drawn as a line.
-    pub limit: Option<u64>,
+    /// What was promised of them; each drawn as a line.
+    pub limits: Vec<Limit>,
 }
 
 impl Series {
@@ -140,6 +140,15 @@ impl Series {
     pub(crate) fn max(&self) -> Option<f64> {
         self.curve.last().map(|at| at.value as f64)
     }
+}
+
+/// A value that was promised not to be passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// In the unit of its series.
+    pub value: u64,
+    /// The promise, in short: `p99.9<5ms`.
+    pub label: String,
 }
 
 /// A stretch of time, and the clock that shows it.
@@ -171,7 +180,9 @@ pub struct OverTime {
     /// Records of any event lost in the selected time.
     pub lost: Vec<Lost>,
     /// As in [`Series`].
-    pub limit: Option<u64>,
+    pub limits: Vec<Limit>,
+    /// When rules about these values were broken, shaded: first instant and last, in ns since 1970 UTC.
+    pub episodes: Vec<(i64, i64)>,
 }
 
 /// The values of one event in one slot of time.
@@ -195,7 +206,7 @@ pub struct LatencySlot {
     pub bins: Vec<Bin>,
     /// As in [`Series`].
     pub zeros: u64,
-    /// How many broke a rule.
+    /// How many are beyond the lowest limit.
     pub violations: u64,
 }
 

@@ -6,7 +6,7 @@ use super::frame::{Frame, nothing};
 use super::metrics::width;
 use super::scale::{Axis, Extent, Run};
 use super::theme::{Ink, Theme};
-use super::{SIZE, counted, in_title, place};
+use super::{SIZE, counted, in_title, limits, place};
 
 /// What the vertical axis counts.
 const AXIS: &str = "values";
@@ -54,7 +54,9 @@ fn draw(canvas: &mut Canvas<'_>, series: &Series) {
         return;
     }
     let bins = &series.bins[..series.bins.len().min(MAX_BARS)];
-    let mut extent = Extent::of(series.curve.iter().map(|at| at.value as f64));
+    let values = series.curve.iter().map(|at| at.value);
+    let limits = series.limits.iter().map(|limit| limit.value);
+    let mut extent = Extent::of(values.chain(limits).map(|value| value as f64));
     if series.zeros > 0 {
         extent.add(0.0);
     }
@@ -150,16 +152,10 @@ fn marks(canvas: &mut Canvas<'_>, frame: &Frame<'_>, series: &Series) {
         canvas.line(&line, Ink::Series(1), 1.25);
         canvas.text((middle, top), &text, SMALL, Ink::Text, Anchor::Middle);
     }
-    if let Some(limit) = series.limit {
-        let x = frame.x(limit as f64);
-        canvas.line(&[(x, plot.top), (x, plot.bottom)], Ink::Alarm, 2.0);
-        let text = format!("limit {}", series.unit.value(limit as f64));
-        canvas.text(
-            (x + 5.0, plot.top + 10.0),
-            &text,
-            SMALL,
-            Ink::Alarm,
-            Anchor::Left,
-        );
-    }
+    limits::upright(
+        canvas,
+        frame,
+        &series.limits,
+        (plot.top + 10.0, limits::PITCH),
+    );
 }

@@ -1,12 +1,13 @@
 //! Latency over time.
 
-use super::canvas::{Anchor, Canvas, Head, Picture, Rect, SMALL, picture};
+use super::canvas::{Canvas, Head, Picture, Rect, picture};
 use super::data::{LatencySlot, Lost, OverTime, TimeSpan, Unit};
 use super::frame::{Frame, nothing};
 use super::labels::{self, EndLabel};
 use super::scale::{Axis, Extent, Run, instant};
 use super::theme::{Ink, Theme};
-use super::{MAX_SLOTS, SIZE, counted, heat, in_title, place};
+use super::{MAX_SLOTS, SIZE, counted, heat, in_title, limits, place};
+use crate::number;
 
 /// A line over the heat map: what it is called, and its value in a slot.
 type Line = (&'static str, fn(&LatencySlot) -> Option<u64>);
@@ -46,14 +47,32 @@ fn head(of: &OverTime, slots: &[LatencySlot]) -> Head {
     if let Some(length) = length {
         subtitle += &format!(", in slots of {}", Unit::Ns.tick(length as f64));
     }
-    subtitle += &format!("; {}", of.span.clock);
+    let mut marks = Vec::new();
     if lost > 0 {
-        subtitle += &format!(". Red bars: {} lost", counted(lost, "record"));
+        marks.push(format!("Red bars: {} lost", counted(lost, "record")));
     }
     if violations > 0 {
-        subtitle += &format!(". Red triangles: {}", counted(violations, "violation"));
+        let violations = number::count(violations);
+        marks.push(format!("Triangles: {violations} over {}", limit(of)));
+    }
+    if !slots.is_empty() && broken(of).next().is_some() {
+        marks.push("Shaded: a rule was broken".to_owned());
+    }
+    // There is not always room for both, and the day stands at the axis as well.
+    if marks.is_empty() {
+        subtitle += &format!("; {}", of.span.clock);
+    } else {
+        subtitle += &format!(". {}", marks.join(". "));
     }
     Head { title, subtitle }
+}
+
+/// What values are counted against.
+fn limit(of: &OverTime) -> &'static str {
+    match of.limits.len() {
+        0 | 1 => "the limit",
+        _ => "the lowest limit",
+    }
 }
 
 /// Records lost in the time shown.
@@ -78,25 +97,19 @@ fn draw(canvas: &mut Canvas<'_>, of: &OverTime, slots: &[LatencySlot]) {
         let zero = (slot.zeros > 0).then_some(0);
         bins.chain(zero).chain([slot.max])
     });
-    let extent = Extent::of(values.chain(of.limit).map(|value| value as f64));
+    let extent = Extent::of(
+        values
+            .chain(of.limits.iter().map(|limit| limit.value))
+            .map(|value| value as f64),
+    );
     let y = Axis::values(extent, &of.unit, Run::Up(plot.height()));
     let frame = Frame { plot, x: &x, y: &y };
     frame.grid(canvas);
     let from = of.span.from_unix_ns;
+    shade(canvas, &frame, of);
     heat::cells(canvas, &frame, slots, from);
     let ends = lines(canvas, &frame, of, slots);
-    if let Some(limit) = of.limit {
-        let y = frame.y(limit as f64);
-        canvas.dashes((plot.left, plot.right), y, Ink::Alarm, 1.5);
-        let text = format!("limit {}", of.unit.value(limit as f64));
-        canvas.text(
-            (plot.left + 6.0, y - 8.0),
-            &text,
-            SMALL,
-            Ink::Alarm,
-            Anchor::Left,
-        );
-    }
+    limits::across(canvas, &frame, &of.limits);
     frame.y_axis(canvas, &of.unit.name());
     frame.x_axis(canvas, &of.span.clock);
     heat::key(canvas, (plot.right, plot.top - 10.0), slots);
@@ -170,6 +183,44 @@ fn lines(
     ends
 }
 
+/// The episodes in the time shown.
+fn broken(of: &OverTime) -> impl Iterator<Item = &(i64, i64)> {
+    let (first, last) = (of.span.from_unix_ns, of.span.to_unix_ns);
+    let is_within = move |(from, to): &&(i64, i64)| *to >= first && *from <= last;
+    of.episodes.iter().filter(is_within)
+}
+
+/// When rules were broken: the ground behind all, and it alone where slots are empty.
+fn shade(canvas: &mut Canvas<'_>, frame: &Frame<'_>, of: &OverTime) {
+    // Each shows, however short.
+    const LEAST: f64 = 2.0;
+    let plot = frame.plot;
+    let x = |at: i64| {
+        let at = at.clamp(of.span.from_unix_ns, of.span.to_unix_ns);
+        frame.x(at.saturating_sub(of.span.from_unix_ns) as f64)
+    };
+    let mut bands: Vec<(f64, f64)> = broken(of)
+        .map(|(from, to)| (x(*from), x(*to).max(x(*from) + LEAST)))
+        .collect();
+    bands.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Those that touch are one, so that overlapping ones are not darker, and there are no more than pixels.
+    let mut joined: Vec<(f64, f64)> = Vec::new();
+    for (left, right) in bands {
+        match joined.last_mut() {
+            Some(before) if left <= before.1 + 1.0 => before.1 = before.1.max(right),
+            _ => joined.push((left, right)),
+        }
+    }
+    for (left, right) in joined {
+        let rect = Rect {
+            left: left.min(plot.right - LEAST),
+            right: right.min(plot.right),
+            ..plot
+        };
+        canvas.rect(rect, Ink::Alarm, 0.14);
+    }
+}
+
 /// Loss as bars along the upper edge, violations as triangles below these.
 fn marks(canvas: &mut Canvas<'_>, frame: &Frame<'_>, of: &OverTime, slots: &[LatencySlot]) {
     let plot = frame.plot;
@@ -239,7 +290,7 @@ fn hovers(canvas: &mut Canvas<'_>, frame: &Frame<'_>, of: &OverTime, slots: &[La
         }
         text += &format!("\nmax {}", value(slot.max));
         if slot.violations > 0 {
-            text += &format!("\n{}", counted(slot.violations, "violation"));
+            text += &format!("\n{} over {}", number::count(slot.violations), limit(of));
         }
         let left = x(slot.from_unix_ns);
         let rect = Rect {

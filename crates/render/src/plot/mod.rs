@@ -24,6 +24,7 @@ mod heat;
 mod labels;
 mod latency;
 mod levels;
+mod limits;
 mod metrics;
 mod percentiles;
 mod scale;
@@ -36,8 +37,8 @@ mod waterfall;
 pub use canvas::{Picture, TimeFrame};
 pub use cumulative::cumulative;
 pub use data::{
-    Band, Bin, Breakdown, Course, LatencySlot, Level, Levels, Lost, OverTime, Part, Ranked, Rate,
-    Series, Throughput, TimeSpan, TraceGap, TraceSpan, Unit, Waterfall,
+    Band, Bin, Breakdown, Course, LatencySlot, Level, Levels, Limit, Lost, OverTime, Part, Ranked,
+    Rate, Series, Throughput, TimeSpan, TraceGap, TraceSpan, Unit, Waterfall,
 };
 pub use distribution::distribution;
 pub use latency::latency_over_time;

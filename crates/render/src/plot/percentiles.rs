@@ -6,7 +6,7 @@ use super::frame::{Frame, nothing};
 use super::labels::{self, EndLabel};
 use super::scale::{Axis, Extent, Run};
 use super::theme::{Ink, SERIES, Theme};
-use super::{SIZE, counted, in_hover, in_title, place};
+use super::{SIZE, counted, in_hover, in_title, limits, place};
 
 /// Columns in which the pointer finds the values of all lines.
 const COLUMNS: usize = 60;
@@ -72,12 +72,12 @@ fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
         })
         .collect();
     let plot = place(labels::room_for(&texts));
-    let limits = series.iter().filter_map(|series| series.limit);
+    let limits = series.iter().flat_map(|series| &series.limits);
     let values = series.iter().flat_map(|series| &series.curve);
     let extent = Extent::of(
         values
             .map(|at| at.value)
-            .chain(limits)
+            .chain(limits.map(|limit| limit.value))
             .map(|value| value as f64),
     );
     let most = series.iter().map(|series| series.count).max().unwrap_or(1);
@@ -106,19 +106,8 @@ fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
                 end: *end,
             });
         }
-        if let Some(limit) = series.limit {
-            let y = frame.y(limit as f64);
-            canvas.dashes((plot.left, plot.right), y, Ink::Alarm, 1.5);
-            let text = format!("limit {}", series.unit.value(limit as f64));
-            canvas.text(
-                (plot.left + 6.0, y - 8.0),
-                &text,
-                11.0,
-                Ink::Alarm,
-                super::canvas::Anchor::Left,
-            );
-        }
     }
+    limits::across(canvas, &frame, &limits::of_all(series));
     labels::draw(canvas, plot, &ends);
     hovers(canvas, &frame, series, most);
 }

@@ -1,6 +1,8 @@
 //! What holds for every picture, whatever is drawn: it is whole XML of known elements, within its own edges, without
 //! one text upon another, small, and says so when there is nothing to see.
 
+use std::collections::BTreeSet;
+
 use roxmltree::{Document, Node};
 
 use super::*;
@@ -54,8 +56,21 @@ fn series(name: &str, unit: Unit, values: &[u64]) -> Series {
         curve: ranked.collect(),
         bins: bins.into_iter().filter(|bin| bin.count > 0).collect(),
         zeros: sorted.iter().filter(|value| **value == 0).count() as u64,
-        limit: None,
+        limits: sorted.last().map_or_else(Vec::new, |max| limits(*max)),
     }
+}
+
+/// Two that are close to each other, and one far beyond all values.
+fn limits(max: u64) -> Vec<Limit> {
+    let limit = |value, label: &str| Limit {
+        value,
+        label: label.to_owned(),
+    };
+    vec![
+        limit(max / 2, "p99<half"),
+        limit(max / 2 + max / 20, "p99.9<more"),
+        limit(max.saturating_mul(1000), "max<all"),
+    ]
 }
 
 fn noise(count: usize, from: u64) -> Vec<u64> {
@@ -118,7 +133,15 @@ fn over_time(name: &str, slots: i64, values: &[u64]) -> OverTime {
         span: span(slots.max(1)),
         slots: (0..slots).map(slot).filter(|slot| slot.count > 0).collect(),
         lost: lost(),
-        limit: values.iter().max().map(|max| max / 2),
+        limits: values
+            .iter()
+            .max()
+            .map_or_else(Vec::new, |max| limits(*max)),
+        // One in the first slots, one that is not shown.
+        episodes: vec![
+            (START, START + SECOND),
+            (START - 9 * SECOND, START - 8 * SECOND),
+        ],
     }
 }
 
@@ -595,7 +618,7 @@ fn loss_and_violations_are_marked() {
     let with = latency_over_time(&over_time("ORDER", 10, &noise(50, 100)), Theme::Light);
     assert!(
         with.svg
-            .contains("Red bars: 1,234 records lost. Red triangles: 2 violations")
+            .contains("Red bars: 1,234 records lost. Triangles: 2 over the lowest limit. Shaded: a rule was broken")
     );
     let alarm = "#C41E3A";
     assert!(
@@ -604,9 +627,99 @@ fn loss_and_violations_are_marked() {
     );
     let mut sound = over_time("ORDER", 10, &noise(50, 100));
     sound.lost.clear();
-    sound.limit = None;
+    sound.limits.clear();
+    // Of another time.
+    sound.episodes.remove(0);
     sound.slots.iter_mut().for_each(|slot| slot.violations = 0);
     assert!(!latency_over_time(&sound, Theme::Light).svg.contains(alarm));
+}
+
+/// Whatever the plot, and wherever a limit lies: its line is there, and its name can be read.
+#[test]
+fn every_limit_is_a_line_with_its_name() {
+    let values = noise(1500, 50);
+    let of = series("ORDER", Unit::Ns, &values);
+    let over_time = over_time("ORDER", 10, &values);
+    let without = |series: &Series| Series {
+        limits: Vec::new(),
+        ..series.clone()
+    };
+    let light = Theme::Light;
+    for (plot, with, without) in [
+        (
+            "percentiles",
+            percentiles(std::slice::from_ref(&of), light),
+            percentiles(&[without(&of)], light),
+        ),
+        (
+            "distribution",
+            distribution(&of, light),
+            distribution(&without(&of), light),
+        ),
+        (
+            "cdf",
+            cumulative(std::slice::from_ref(&of), light),
+            cumulative(&[without(&of)], light),
+        ),
+        (
+            "latency",
+            latency_over_time(&over_time, light),
+            latency_over_time(
+                &OverTime {
+                    limits: Vec::new(),
+                    ..over_time.clone()
+                },
+                light,
+            ),
+        ),
+    ] {
+        let names = |picture: &Picture| -> Vec<String> {
+            let document = Document::parse(&picture.svg).expect("XML");
+            let texts = document
+                .descendants()
+                .filter(|node| node.tag_name().name() == "text");
+            let texts = texts.filter_map(|node| node.text().map(|text| text.trim().to_owned()));
+            texts.filter(|text| text.contains('<')).collect()
+        };
+        let lines = |picture: &Picture| -> BTreeSet<String> {
+            let document = Document::parse(&picture.svg).expect("XML");
+            let alarm = document.descendants().filter(|node| {
+                node.tag_name().name() == "polyline" && node.attribute("stroke") == Some("#C41E3A")
+            });
+            // Dashes of one line differ in x alone.
+            alarm
+                .map(|node| {
+                    let points = node.attribute("points").expect("points");
+                    let all: Vec<(&str, &str)> = points
+                        .split_whitespace()
+                        .map(|point| point.split_once(',').expect("x and y"))
+                        .collect();
+                    let same_y = all.iter().all(|(_, y)| *y == all[0].1);
+                    if same_y {
+                        all[0].1.to_owned()
+                    } else {
+                        all[0].0.to_owned()
+                    }
+                })
+                .collect()
+        };
+        assert_eq!(
+            names(&with),
+            ["p99<half", "p99.9<more", "max<all"],
+            "{plot}"
+        );
+        assert_eq!(lines(&with).len(), 3, "{plot}");
+        assert_eq!(names(&without), [""; 0], "{plot}");
+        assert!(lines(&without).is_empty(), "{plot}");
+    }
+}
+
+#[test]
+fn nothing_is_shaded_where_nothing_is() {
+    let mut none = over_time("ORDER", 10, &noise(50, 100));
+    none.slots.clear();
+    let svg = latency_over_time(&none, Theme::Light).svg;
+    assert!(!svg.contains("Shaded") && !svg.contains("#C41E3A"));
 }
 
 #[test]

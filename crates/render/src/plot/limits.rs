@@ -1,0 +1,113 @@
+//! What was promised, as lines across a plot.
+
+use super::canvas::{Anchor, Canvas, Rect, SMALL};
+use super::data::{Limit, Series};
+use super::frame::Frame;
+use super::in_hover;
+use super::metrics::{fitted, width};
+use super::theme::Ink;
+
+/// Lines that are drawn, at most: of more nobody could tell which is which.
+const MOST: usize = 12;
+/// The height of a label.
+pub(crate) const PITCH: f64 = 14.0;
+/// Between a label and the edge of its ground.
+const MARGIN: f64 = 2.0;
+/// Of a label that has no more room than this nothing could be read.
+const LEAST: f64 = 30.0;
+/// Between an upright line and its label.
+const GAP: f64 = 3.0;
+
+/// The limits of several series, named after these where there is more than one.
+pub(crate) fn of_all(series: &[&Series]) -> Vec<Limit> {
+    let one = |of: &&Series, limit: &Limit| match series.len() {
+        1 => limit.clone(),
+        _ => Limit {
+            value: limit.value,
+            label: format!("{} {}", in_hover(&of.name), limit.label),
+        },
+    };
+    let all = series
+        .iter()
+        .flat_map(|of| of.limits.iter().map(move |limit| one(of, limit)));
+    all.collect()
+}
+
+/// A dashed line a limit, each with its label on it; labels that would lie on each other stand side by side.
+pub(crate) fn across(canvas: &mut Canvas<'_>, frame: &Frame<'_>, limits: &[Limit]) {
+    let plot = frame.plot;
+    let lines: Vec<(&Limit, f64)> = shown(limits)
+        .map(|limit| (limit, frame.y(limit.value as f64)))
+        .collect();
+    for (_, y) in &lines {
+        canvas.dashes((plot.left, plot.right), *y, Ink::Alarm, 1.5);
+    }
+    let mut taken: Vec<(f64, f64)> = Vec::new();
+    for (limit, y) in lines {
+        let beside = taken.iter().filter(|(_, other)| (y - other).abs() < PITCH);
+        let left = beside.fold(plot.left + 4.0, |left, (right, _)| left.max(*right + 6.0));
+        let right = tag(canvas, (left, plot.right), y, &limit.label);
+        taken.push((right, y));
+    }
+}
+
+/// An upright line a limit, each with its label beside it, in rows of their own from `first` on, `pitch` pixels apart.
+pub(crate) fn upright(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame<'_>,
+    limits: &[Limit],
+    (first, pitch): (f64, f64),
+) {
+    let plot = frame.plot;
+    let lines: Vec<(&Limit, f64)> = shown(limits)
+        .map(|limit| (limit, frame.x(limit.value as f64)))
+        .collect();
+    for (_, x) in &lines {
+        canvas.line(&[(*x, plot.top), (*x, plot.bottom)], Ink::Alarm, 2.0);
+    }
+    for (row, (limit, x)) in lines.iter().enumerate() {
+        let room = width(&limit.label, SMALL) + 2.0 * MARGIN;
+        let is_free = |from: f64, to: f64| {
+            let crossed = lines.iter().any(|(_, other)| *other > from && *other < to);
+            from >= plot.left && to <= plot.right && !crossed
+        };
+        // Right of its line, left of it where only that is free.
+        let (before, behind) = (x - GAP - room, x + GAP);
+        let is_better_before = !is_free(behind, behind + room) && is_free(before, before + room);
+        let left = if is_better_before || behind + room > plot.right {
+            before.max(plot.left)
+        } else {
+            behind
+        };
+        let y = first + pitch * row as f64;
+        tag(canvas, (left, plot.right), y, &limit.label);
+    }
+}
+
+/// Those that are drawn, the least first, none twice.
+fn shown(limits: &[Limit]) -> impl Iterator<Item = &Limit> {
+    let mut limits: Vec<&Limit> = limits.iter().collect();
+    limits.sort_by(|a, b| (a.value, &a.label).cmp(&(b.value, &b.label)));
+    limits.dedup();
+    limits.into_iter().take(MOST)
+}
+
+/// Writes a label on ground of its own, as much of it as there is room for, and says where it ends.
+fn tag(canvas: &mut Canvas<'_>, (left, furthest): (f64, f64), y: f64, label: &str) -> f64 {
+    let room = furthest - left - 2.0 * MARGIN;
+    if room < LEAST.min(width(label, SMALL)) {
+        return left;
+    }
+    let label = fitted(label, SMALL, room);
+    let right = left + width(&label, SMALL) + 2.0 * MARGIN;
+    let rect = Rect {
+        left,
+        right,
+        top: y - PITCH / 2.0,
+        bottom: y + PITCH / 2.0,
+    };
+    canvas.rect(rect, Ink::Ground, 0.7);
+    let at = (left + MARGIN, y);
+    canvas.text(at, &label, SMALL, Ink::Alarm, Anchor::Left);
+    right
+}
