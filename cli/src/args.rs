@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Sla(cmd::sla::Args),
     Plot(cmd::plot::Args),
     Export(cmd::export::Args),
+    Import(cmd::import::Args),
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),

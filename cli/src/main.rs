@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Sla(args) => cmd::sla::run(&args),
         Command::Traces(args) => cmd::traces::run(&args),
         Command::Export(args) => cmd::export::run(&args),
+        Command::Import(args) => cmd::import::run(&args),
         Command::Info(args) => cmd::info::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
         Command::Recover(args) => cmd::recover::run(&args),

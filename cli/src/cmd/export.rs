@@ -1,16 +1,21 @@
 //! `perf-analyze export`: captures as tables for other tools.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
+use clap::{CommandFactory, ValueEnum};
 use perf_analysis::{Warning, WarningKind};
 use perf_export::table::Table;
-use perf_export::{Digits, Exported, Form, Options, Output, PartitionKey, export};
+use perf_export::{
+    Digits, Exported, Form, Options, Output, PartitionKey, Single, SingleOptions, export,
+    export_single,
+};
 
-use crate::args::{Input, Selection, Workers, selected};
+use crate::args::{Cli, Input, Selection, Workers, selected};
 use crate::bar::Bar;
 use crate::diagnostics;
+use crate::file::is_capture;
 use crate::gate::Unmatched;
 use crate::time::Span;
 use crate::verdict::Verdict;
@@ -118,6 +123,9 @@ enum To {
     Arrow,
     Csv,
     Ndjson,
+    Hlog,
+    Perfetto,
+    OtlpJson,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -176,8 +184,87 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         To::Arrow => Form::Arrow,
         To::Csv => Form::Csv,
         To::Ndjson => Form::Ndjson,
+        To::Hlog => return single(args, Single::Hlog),
+        To::Perfetto => return single(args, Single::Perfetto),
+        To::OtlpJson => return single(args, Single::OtlpJson),
     };
     tables(args, form)
+}
+
+fn single(args: &Args, form: Single) -> Result<Verdict> {
+    let of_tables = [
+        ("--table", !args.tables.is_empty()),
+        ("--columns", !args.columns.is_empty()),
+        ("--timestamps", args.timestamps),
+        ("--partition-by", !args.partition_by.is_empty()),
+    ];
+    if let Some((option, _)) = of_tables.iter().find(|(_, given)| *given) {
+        let message = format!("{option} is for tables, and this form is one file");
+        let kind = clap::error::ErrorKind::ArgumentConflict;
+        Cli::command().error(kind, message).exit();
+    }
+    let path = (args.output != Path::new("-")).then(|| args.output.clone());
+    if let Some(path) = &path {
+        refuse(path)?;
+    }
+    let options = SingleOptions {
+        select: selected(&args.input, &args.workers, &args.selection)?,
+        form,
+        path,
+        slot_ns: i64::try_from(args.slot.ns()).unwrap_or(i64::MAX),
+    };
+    let set = args.input.open()?;
+    let bar = Bar::start("exporting", args.input.quiet);
+    let exported = export_single(&set, &options, &|done, all| bar.at(done, all));
+    drop(bar);
+    if reader_left(&exported, options.path.is_none()) {
+        return Ok(Verdict::Fine);
+    }
+    let exported = exported?;
+    if !args.input.quiet {
+        warn(
+            &exported.warnings,
+            &Unmatched::find(&set, &exported.warnings)?,
+        );
+        if exported.left_out > 0 {
+            let left_out = perf_render::number::count(exported.left_out);
+            diagnostics::warning(&format!(
+                "{left_out} spans are in no trace that was measured, and were left out"
+            ));
+        }
+        if options.path.is_some() {
+            let what = match form {
+                Single::Hlog => "histograms",
+                _ => "spans",
+            };
+            let written = perf_render::number::count(exported.written);
+            diagnostics::note(&format!("{written} {what}"));
+        }
+    }
+    Ok(Verdict::Fine)
+}
+
+/// Nothing is written over a capture or into a directory.
+fn refuse(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        bail!(
+            "cannot write {}: it is a directory; name a file in it",
+            path.display()
+        );
+    }
+    if is_capture(path) {
+        bail!(
+            "{} is a capture and is left alone; write to another file",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// A reader of standard output that has gone away is no error.
+fn reader_left<T>(result: &Result<T, perf_export::Error>, to_stdout: bool) -> bool {
+    matches!(result, Err(perf_export::Error::Io { source, .. })
+        if to_stdout && source.kind() == ErrorKind::BrokenPipe)
 }
 
 fn tables(args: &Args, form: Form) -> Result<Verdict> {
@@ -204,20 +291,24 @@ fn tables(args: &Args, form: Form) -> Result<Verdict> {
     options.digits = args.digits;
     let set = args.input.open()?;
     let bar = Bar::start("exporting", args.input.quiet);
-    let exported = match export(&set, &options, &|done, all| bar.at(done, all)) {
-        // A reader that has gone away is no error.
-        Err(perf_export::Error::Io { source, .. })
-            if options.output == Output::Stdout
-                && source.kind() == std::io::ErrorKind::BrokenPipe =>
-        {
-            return Ok(Verdict::Fine);
-        }
-        exported => exported?,
-    };
+    let exported = export(&set, &options, &|done, all| bar.at(done, all));
     drop(bar);
+    if reader_left(&exported, options.output == Output::Stdout) {
+        return Ok(Verdict::Fine);
+    }
+    let exported = exported?;
     if !args.input.quiet {
-        let unmatched = Unmatched::find(&set, &exported.warnings)?;
-        warn(&exported, &unmatched);
+        warn(
+            &exported.warnings,
+            &Unmatched::find(&set, &exported.warnings)?,
+        );
+        if exported.too_great > 0 {
+            diagnostics::warning(&format!(
+                "{} observations are above {}, the most that the column holds, and were written as that",
+                exported.too_great,
+                i64::MAX
+            ));
+        }
         if options.output != Output::Stdout {
             say(&exported);
         }
@@ -225,21 +316,13 @@ fn tables(args: &Args, form: Form) -> Result<Verdict> {
     Ok(Verdict::Fine)
 }
 
-fn warn(exported: &Exported, unmatched: &Unmatched) {
-    for warning in &exported.warnings {
-        match &warning.kind {
-            WarningKind::NoEventMatches { pattern } => {
-                let advice = unmatched.advice(pattern);
-                diagnostics::warning(&with(warning, advice.as_deref()));
-            }
-            _ => diagnostics::warning(&with(warning, None)),
-        }
-    }
-    if exported.too_great > 0 {
-        diagnostics::warning(&format!(
-            "{} observations are above 9223372036854775807, the most that the column holds, and were written as that",
-            exported.too_great
-        ));
+fn warn(warnings: &[Warning], unmatched: &Unmatched) {
+    for warning in warnings {
+        let advice = match &warning.kind {
+            WarningKind::NoEventMatches { pattern } => unmatched.advice(pattern),
+            _ => None,
+        };
+        diagnostics::warning(&with(warning, advice.as_deref()));
     }
 }
 

@@ -167,9 +167,8 @@ fn owners(lists: &[Vec<Owner>], names: &Dictionary) -> Result<ListArray, arrow_s
     let text = names.0.as_any().downcast_ref::<StringArray>();
     let name = |at: u32| text.map_or("", |text| text.value(at as usize));
     let all = || lists.iter().flatten();
-    let owner: ArrayRef = Arc::new(StringArray::from_iter_values(
-        all().map(|(owner, _)| name(*owner)),
-    ));
+    let owners: Vec<&str> = all().map(|(owner, _)| name(*owner)).collect();
+    let owner: ArrayRef = Arc::new(StringArray::from(owners));
     let own: ArrayRef = Arc::new(Int64Array::from_iter_values(all().map(|(_, ns)| *ns)));
     let items = StructArray::try_new(owner_fields(), vec![owner, own], None)?;
     let offsets = OffsetBuffer::from_lengths(lists.iter().map(Vec::len));

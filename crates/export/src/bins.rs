@@ -158,6 +158,10 @@ impl Bins {
         }
     }
 
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
     pub(crate) fn counter(&self) -> Counter {
         Counter::new(self.layout, self.slot_ns)
     }
