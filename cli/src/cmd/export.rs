@@ -45,7 +45,7 @@ file that a trace viewer or a histogram tool reads (hlog, perfetto, otlp-json).
   captures     where captures come from, and how far they are to be trusted
   bins         histograms by capture, event, outcome and slot of time: percentiles of any number of captures by SUM
 
-Durations are integers in ns, times are ns since 1970 UTC. docs/export.md has every column, and the SQL for percentiles.
+Durations are integers in ns, times are ns since 1970 UTC. crates/export/TABLES.md has every column, and the SQL for percentiles.
 
 A table is a directory with one file a capture. A capture that is exported again replaces what it had left there; no file is \
 ever seen before it is whole.";

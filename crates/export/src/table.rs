@@ -309,3 +309,52 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Table};
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/TABLES.md");
+    const BEGIN: &str = "<!-- columns -->\n";
+    const END: &str = "<!-- end of columns -->";
+
+    fn kind(kind: Kind) -> &'static str {
+        match kind {
+            Kind::Time | Kind::Int => "int64",
+            Kind::OptTime | Kind::OptInt => "int64, or null",
+            Kind::Id => "uint64, or null",
+            Kind::Float => "double, or null",
+            Kind::Name => "string (dictionary)",
+            Kind::Text => "string",
+            Kind::Owners => "list of {owner: string, own_ns: int64}",
+        }
+    }
+
+    /// The page lists what there is: `UPDATE_EXPECT=1` writes it anew.
+    #[test]
+    fn the_page_has_every_column() {
+        let mut listing = String::new();
+        for table in Table::ALL {
+            listing.push_str(&format!(
+                "### `{}`\n\n| column | type | what |\n|---|---|---|\n",
+                table.name()
+            ));
+            for column in table.columns() {
+                let kind = kind(column.kind);
+                listing.push_str(&format!(
+                    "| `{}` | {kind} | {} |\n",
+                    column.name, column.what
+                ));
+            }
+            listing.push('\n');
+        }
+        let page = std::fs::read_to_string(PAGE).expect("the page is there");
+        let (before, rest) = page.split_once(BEGIN).expect("a place for the columns");
+        let (told, after) = rest.split_once(END).expect("an end of it");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(PAGE, format!("{before}{BEGIN}{listing}{END}{after}")).expect("written");
+        } else {
+            assert_eq!(told, listing, "run with UPDATE_EXPECT=1");
+        }
+    }
+}
