@@ -28,11 +28,14 @@ struct Slice {
     outcome: Outcome,
 }
 
-/// Slices by capture and thread; values by capture and event, with whether they are steps.
+/// Whether the values are steps, and each with its time.
+type Counted = (bool, Vec<(u64, i64)>);
+
+/// Slices by capture and thread; values by capture and event.
 #[derive(Default)]
 struct Collected {
     slices: BTreeMap<(usize, u32), Vec<Slice>>,
-    values: BTreeMap<(usize, u32), (bool, Vec<(u64, i64)>)>,
+    values: BTreeMap<(usize, u32), Counted>,
     count: u64,
 }
 
