@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Traces(cmd::traces::Args),
     Sla(cmd::sla::Args),
     Plot(cmd::plot::Args),
+    Export(cmd::export::Args),
+    Import(cmd::import::Args),
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),

@@ -21,6 +21,11 @@ pub(crate) fn warning(message: &str) {
     say("\u{1b}[1;33mwarning:\u{1b}[0m", message);
 }
 
+/// Says what was done, where standard output has something else to say.
+pub(crate) fn note(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", visible(message));
+}
+
 fn say(kind: &str, message: &str) {
     // Where even standard error is gone, there is nobody left to tell.
     let _ = writeln!(anstream::stderr(), "{kind} {}", visible(message));

@@ -21,6 +21,7 @@ mod held;
 pub mod info;
 pub mod options;
 pub mod plot;
+pub mod records;
 pub mod report;
 pub mod sla;
 mod threads;

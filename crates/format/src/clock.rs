@@ -24,6 +24,51 @@ pub struct ClockStep {
     pub step_ns: i64,
 }
 
+/// A stretch of ticks on which the wall clock is one straight line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClockLine {
+    from: u64,
+    /// The first tick that is not on it; `u64::MAX` is on every line that reaches it.
+    until: u64,
+    base_ticks: u64,
+    base_ns: i64,
+    ns_per_tick: f64,
+    /// By how much the wall clock leaves the rate over `drift_ticks`.
+    drift_ns: f64,
+    drift_ticks: f64,
+}
+
+impl ClockLine {
+    fn endless(base_ns: i64, base_ticks: u64, ns_per_tick: f64) -> Self {
+        Self {
+            from: 0,
+            until: u64::MAX,
+            base_ticks,
+            base_ns,
+            ns_per_tick,
+            drift_ns: 0.0,
+            drift_ticks: 1.0,
+        }
+    }
+
+    /// Whether `ticks` lies on it.
+    #[inline]
+    pub fn holds(&self, ticks: u64) -> bool {
+        ticks >= self.from && (ticks < self.until || self.until == u64::MAX)
+    }
+
+    /// As [`ClockMap::unix_ns`], of ticks that it holds.
+    #[inline]
+    pub fn unix_ns(&self, ticks: u64) -> i64 {
+        let plain = advance(self.base_ns, ticks, self.base_ticks, self.ns_per_tick);
+        if self.drift_ns == 0.0 {
+            return plain;
+        }
+        let share = ticks.saturating_sub(self.base_ticks) as f64 / self.drift_ticks;
+        plain.saturating_add((self.drift_ns * share).round() as i64)
+    }
+}
+
 /// One clock segment: a single rate, and the anchors that place it in time.
 #[derive(Debug, Clone, PartialEq)]
 struct Segment {
@@ -155,27 +200,46 @@ impl ClockMap {
     /// (or, before the first, back from it) at the segment's rate. A segment
     /// without anchors counts from the header's start.
     pub fn unix_ns(&self, segment: SegmentId, ticks: u64) -> i64 {
+        self.line(segment, ticks).unix_ns(ticks)
+    }
+
+    /// The straight line that [`ClockMap::unix_ns`] follows around `ticks`: whoever converts many instants that lie near
+    /// each other looks the anchors up once.
+    pub fn line(&self, segment: SegmentId, ticks: u64) -> ClockLine {
         let Some(found) = self.segment(segment) else {
-            return advance(self.start_unix_ns, ticks, 0, self.fallback_ns_per_tick);
+            return ClockLine::endless(self.start_unix_ns, 0, self.fallback_ns_per_tick);
         };
+        let rate = found.ns_per_tick;
         let next = found
             .anchors
             .partition_point(|anchor| anchor.ticks <= ticks);
         let Some(before) = next.checked_sub(1).map(|index| &found.anchors[index]) else {
             let first = &found.anchors[0];
-            return advance(first.realtime_ns, ticks, first.ticks, found.ns_per_tick);
+            let line = ClockLine::endless(first.realtime_ns, first.ticks, rate);
+            return ClockLine {
+                until: first.ticks,
+                ..line
+            };
         };
-        let plain = advance(before.realtime_ns, ticks, before.ticks, found.ns_per_tick);
+        let plain = ClockLine {
+            from: before.ticks,
+            ..ClockLine::endless(before.realtime_ns, before.ticks, rate)
+        };
         let Some(after) = found.anchors.get(next) else {
             return plain;
+        };
+        let plain = ClockLine {
+            until: after.ticks,
+            ..plain
         };
         if self.is_stepped(before, after) {
             return plain;
         }
-        let share = (ticks - before.ticks) as f64 / (after.ticks - before.ticks) as f64;
-        plain.saturating_add(
-            (wall_drift(before, after, found.ns_per_tick) as f64 * share).round() as i64,
-        )
+        ClockLine {
+            drift_ns: wall_drift(before, after, rate) as f64,
+            drift_ticks: (after.ticks - before.ticks) as f64,
+            ..plain
+        }
     }
 
     fn is_stepped(&self, before: &Anchor, after: &Anchor) -> bool {

@@ -71,7 +71,7 @@ mod writer;
 
 pub use anchors::{Anchor, Anchors};
 pub use chunk::{CHUNK_VERSION, ChunkHead, ChunkKind, Column, ColumnId, Frame, SYNC_MARK};
-pub use clock::{ClockMap, ClockStep, MIN_RATE_SPAN_NS, STEP_NS, STEP_PPM};
+pub use clock::{ClockLine, ClockMap, ClockStep, MIN_RATE_SPAN_NS, STEP_NS, STEP_PPM};
 pub use codes::{ClockSource, CloseReason, EventKind, WarningCode};
 pub use error::{FormatError, Result};
 pub use events::{ChunkEncoder, ChunkFull, Columns, EventsChunk, Range, RunHead, Series};

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod chromium;
+mod python;
 mod shell;
 mod test;
 

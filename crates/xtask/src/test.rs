@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{chromium, shell};
+use crate::{chromium, python, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -45,6 +45,7 @@ impl Tally {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     chromium::ensure();
+    python::ensure();
     let mut tally = Tally::default();
     let mut broken = Vec::new();
     for (name, mut command) in steps(args) {
@@ -105,6 +106,16 @@ fn steps(args: &Args) -> Vec<(&'static str, Command)> {
     vec![
         ("tests", rust),
         ("probes compiled out", off),
+        // The first step has built the program.
+        (
+            "exports read back by others",
+            python::python(&[
+                "tests/ecosystem/run.py",
+                "target/debug/perf-analyze",
+                "captures/trading.bin",
+            ]),
+        ),
+        ("notebooks", python::python(&["notebooks/run.py"])),
         ("interleavings (loom)", loom),
     ]
 }

@@ -1,0 +1,160 @@
+//! Rows of a table in columns, before they become arrays.
+
+use std::mem;
+
+use crate::table::Table;
+
+/// No name.
+pub(crate) const NO_NAME: u32 = u32::MAX;
+
+/// An owner of a trace's time: the number of its name, and ns.
+pub(crate) type Owner = (u32, i64);
+
+/// The values of one column.
+#[derive(Debug, Clone)]
+pub(crate) enum Values {
+    Int(Vec<i64>),
+    OptInt(Vec<Option<i64>>),
+    /// 0 is none.
+    Id(Vec<u64>),
+    Float(Vec<Option<f64>>),
+    /// Numbers in a dictionary, or [`NO_NAME`].
+    Name(Vec<u32>),
+    Text(Vec<Option<String>>),
+    Owners(Vec<Vec<Owner>>),
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Values::Int(values) => values.len(),
+            Values::OptInt(values) => values.len(),
+            Values::Id(values) => values.len(),
+            Values::Float(values) => values.len(),
+            Values::Name(values) => values.len(),
+            Values::Text(values) => values.len(),
+            Values::Owners(values) => values.len(),
+        }
+    }
+
+    /// The values at `places`, in their order.
+    fn picked(&mut self, places: &[u32]) -> Values {
+        fn pick<T: Copy>(values: &[T], places: &[u32]) -> Vec<T> {
+            places.iter().map(|at| values[*at as usize]).collect()
+        }
+        fn take<T: Default>(values: &mut [T], places: &[u32]) -> Vec<T> {
+            places
+                .iter()
+                .map(|at| mem::take(&mut values[*at as usize]))
+                .collect()
+        }
+        match self {
+            Values::Int(values) => Values::Int(pick(values, places)),
+            Values::OptInt(values) => Values::OptInt(pick(values, places)),
+            Values::Id(values) => Values::Id(pick(values, places)),
+            Values::Float(values) => Values::Float(pick(values, places)),
+            Values::Name(values) => Values::Name(pick(values, places)),
+            Values::Text(values) => Values::Text(take(values, places)),
+            Values::Owners(values) => Values::Owners(take(values, places)),
+        }
+    }
+
+    fn append(&mut self, other: Values) {
+        match (self, other) {
+            (Values::Int(mine), Values::Int(other)) => mine.extend(other),
+            (Values::OptInt(mine), Values::OptInt(other)) => mine.extend(other),
+            (Values::Id(mine), Values::Id(other)) => mine.extend(other),
+            (Values::Float(mine), Values::Float(other)) => mine.extend(other),
+            (Values::Name(mine), Values::Name(other)) => mine.extend(other),
+            (Values::Text(mine), Values::Text(other)) => mine.extend(other),
+            (Values::Owners(mine), Values::Owners(other)) => mine.extend(other),
+            _ => unreachable!("frames of one table have the same columns"),
+        }
+    }
+}
+
+/// Rows of one table: all of its columns, of one length.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) table: Table,
+    pub(crate) columns: Vec<Values>,
+}
+
+impl Frame {
+    pub(crate) fn new(table: Table, columns: Vec<Values>) -> Self {
+        debug_assert_eq!(columns.len(), table.columns().len());
+        debug_assert!(columns.iter().all(|each| each.len() == columns[0].len()));
+        Self { table, columns }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.columns[0].len()
+    }
+
+    /// Sorts the rows by time, where the table has one; rows of the same instant stay in their order.
+    pub(crate) fn sort(&mut self) {
+        let Some(by) = self.table.sort_column() else {
+            return;
+        };
+        let Values::Int(times) = &self.columns[by] else {
+            return;
+        };
+        if times.is_sorted() {
+            return;
+        }
+        let mut order: Vec<(i64, u32)> = times.iter().copied().zip(0..).collect();
+        // Stable and quick where there are runs, as there are: the rows of each thread.
+        order.sort_by_key(|(time, _)| *time);
+        let places: Vec<u32> = order.iter().map(|(_, at)| *at).collect();
+        *self = self.picked(&places);
+    }
+
+    /// The rows at `places`, in their order; each at most once.
+    pub(crate) fn picked(&mut self, places: &[u32]) -> Frame {
+        let columns = self.columns.iter_mut();
+        Frame {
+            table: self.table,
+            columns: columns.map(|column| column.picked(places)).collect(),
+        }
+    }
+
+    /// Adds the rows of another frame of the same table.
+    pub(crate) fn append(&mut self, other: Frame) {
+        for (mine, other) in self.columns.iter_mut().zip(other.columns) {
+            mine.append(other);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bins(times: &[i64]) -> Frame {
+        let columns = Table::Bins.columns().iter().enumerate();
+        let columns = columns.map(|(at, column)| match column.kind {
+            crate::table::Kind::Name => Values::Name((0..times.len() as u32).collect()),
+            _ if at == 0 => Values::Int(times.to_vec()),
+            _ => Values::Int(times.iter().map(|time| -time).collect()),
+        });
+        Frame::new(Table::Bins, columns.collect())
+    }
+
+    #[test]
+    fn sorting_moves_whole_rows_and_keeps_the_order_of_equals() {
+        let mut frame = bins(&[5, 1, 5, 3]);
+        frame.sort();
+        let Values::Int(times) = &frame.columns[0] else {
+            panic!("a time")
+        };
+        let Values::Name(names) = &frame.columns[1] else {
+            panic!("a name")
+        };
+        let Values::Int(more) = &frame.columns[5] else {
+            panic!("a number")
+        };
+        assert_eq!(times, &[1, 3, 5, 5]);
+        assert_eq!(names, &[1, 3, 0, 2]);
+        assert_eq!(more, &[-1, -3, -5, -5]);
+    }
+}
