@@ -8,6 +8,7 @@ pub const MAX_BLOCK: usize = 4;
 /// A series, ready to be asked for quantiles of any choice of blocks of its slices. Slices lie in a ring.
 #[derive(Debug, Clone)]
 pub struct Counts {
+    unit: String,
     values: Vec<u64>,
     /// By value: the sums over the slices before each of `0..=SLICES + MAX_BLOCK` of what is no greater.
     sums: Vec<[u64; ROW]>,
@@ -17,6 +18,8 @@ pub struct Counts {
     total: [u64; ROW],
 }
 
+/// The width of a bin, as a part of its values.
+const BIN: f64 = 1.0 / 1024.0;
 const ROW: usize = SLICES + MAX_BLOCK + 1;
 
 /// A choice of blocks: where each begins, and how long all are.
@@ -62,12 +65,18 @@ impl Counts {
             row(&of)
         };
         Self {
+            unit: series.unit.clone(),
             values: series.values.clone(),
             sums,
             ok: by(super::summary::Slice::ok),
             failed: by(|slice| slice.failed),
             total: by(super::summary::Slice::total),
         }
+    }
+
+    /// The unit of its values.
+    pub fn unit(&self) -> &str {
+        &self.unit
     }
 
     /// How many ended well.
@@ -175,12 +184,8 @@ impl Counts {
             .checked_sub(1)
             .map(|at| value - self.values[at] as f64);
         let above = self.values.get(place + 1).map(|next| *next as f64 - value);
-        below
-            .into_iter()
-            .chain(above)
-            .fold(f64::INFINITY, f64::min)
-            .min(value)
-            / value
+        let nearest = below.into_iter().chain(above).reduce(f64::min);
+        nearest.map_or(BIN, |nearest| nearest / value)
     }
 
     /// For each chosen block: how many more of it do not exceed the value at `place` than ought to if that were the

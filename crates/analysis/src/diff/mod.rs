@@ -5,13 +5,30 @@
 //! interval for one against a history. [`calibrate`] learns how captures of one build differ.
 
 pub mod bootstrap;
+pub mod comparable;
+mod compare;
 pub mod counts;
+mod explain;
+pub mod interval;
 pub mod measure;
+mod noise;
+mod options;
 pub mod permute;
+mod provisional;
 pub mod random;
+mod result;
+mod row;
 mod scan;
 pub mod student;
 pub mod summary;
+#[cfg(test)]
+mod testing;
 pub mod within;
 
+pub use comparable::NotComparable;
+pub use compare::{UnknownGate, compare};
+pub use measure::Measure;
+pub use noise::{FigureNoise, MIN_RUNS, Noise, SCHEMA as NOISE_SCHEMA, calibrate};
+pub use options::*;
+pub use result::*;
 pub use scan::summarise;

@@ -87,7 +87,41 @@ impl Within {
         })
     }
 
-    /// Whether there are enough values for the figure to mean something.
+    /// The variance of the figure: of a quantile, from where it would be were there one deviation more or fewer values below.
+    ///
+    /// Source: Woodruff, Confidence intervals for medians and other position measures, JASA 47 (1952).
+    pub fn variance(&self, counts: &Counts, measure: Measure) -> f64 {
+        let deviation = self.spread * self.stretch.sqrt();
+        let all = Blocks::all();
+        let rounding = self.resolution * self.resolution / 12.0;
+        match measure {
+            Measure::Failing => (deviation / counts.total().max(1) as f64).powi(2) + rounding,
+            Measure::Quantile(percentile) => {
+                let aside = deviation / counts.len().max(1) as f64;
+                let at = |p: f64| {
+                    let place = counts.quantile(p.clamp(0.0, 1.0), &all, self.place);
+                    place.map_or(self.value, |place| {
+                        (counts.value(place) as f64).max(0.5).ln()
+                    })
+                };
+                let p = percentile.fraction();
+                ((at(p + aside) - at(p - aside)) / 2.0).powi(2) + rounding
+            }
+        }
+    }
+
+    /// Whether there are enough values, were they independent.
+    pub fn has_values(&self, counts: &Counts, measure: Measure) -> bool {
+        match measure {
+            Measure::Failing => counts.total() as f64 >= MIN_BEYOND,
+            Measure::Quantile(percentile) => {
+                let p = percentile.fraction();
+                counts.len() as f64 * p.min(1.0 - p) >= MIN_BEYOND
+            }
+        }
+    }
+
+    /// Whether there are enough independent values for the figure to mean something.
     pub fn is_enough(&self, counts: &Counts, measure: Measure) -> bool {
         let Measure::Quantile(percentile) = measure else {
             return counts.total() as f64 >= MIN_BEYOND;
