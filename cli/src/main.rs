@@ -26,6 +26,8 @@ fn main() -> ExitCode {
     let verdict = match Cli::parse().command {
         Command::Report(args) => cmd::report::run(&args),
         Command::Sla(args) => cmd::sla::run(&args),
+        Command::Diff(args) => cmd::diff::run(&args),
+        Command::Calibrate(args) => cmd::calibrate::run(&args),
         Command::Traces(args) => cmd::traces::run(&args),
         Command::Info(args) => cmd::info::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),

@@ -14,10 +14,12 @@ Examples:
   perf-analyze man report > perf-analyze-report.1";
 
 /// What there is a page of.
-pub(crate) const COMMANDS: [&str; 9] = [
+pub(crate) const COMMANDS: [&str; 11] = [
     "report",
     "traces",
     "sla",
+    "diff",
+    "calibrate",
     "plot",
     "info",
     "verify",

@@ -44,7 +44,7 @@ pub fn compare(
     let mut diff = Diff {
         schema: SCHEMA,
         outcome: Outcome::NotComparable,
-        provisional: provisional(sides, options.noise.as_ref()),
+        provisional: provisional(sides, options.noise.as_ref(), method(runs, options)),
         method: Method {
             kind: method(runs, options),
             family_error: options.family_error,

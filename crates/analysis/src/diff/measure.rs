@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::counts::{Blocks, Counts};
-use crate::value::Percentile;
+use crate::value::{Number, Percentile};
 
 /// A figure of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,11 +93,12 @@ impl Measure {
         }
     }
 
-    /// What a figure on its scale is to a reader: a value, or a share.
-    pub(super) fn shown(self, value: f64) -> f64 {
+    /// What a figure on its scale is to a reader: a value, whole where its unit is ns, or a share.
+    pub(super) fn shown(self, value: f64, unit: &str) -> Number {
         match self {
-            Self::Quantile(_) => value.exp(),
-            Self::Failing => value,
+            Self::Quantile(_) if unit == "ns" => Number::Int(value.exp().round() as i128),
+            Self::Quantile(_) => Number::Real(value.exp()),
+            Self::Failing => Number::Real(value),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How much captures of one build differ: what no single capture can tell.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,8 @@ use super::counts::Counts;
 use super::measure::Measure;
 use super::summary::{SeriesKind, Summary};
 use super::within::Within;
+use crate::capture::io_error;
+use crate::error::{Error, ErrorKind};
 use crate::value::Percentile;
 
 /// The schema of [`Noise`].
@@ -50,6 +53,27 @@ pub struct FigureNoise {
 }
 
 impl Noise {
+    /// Reads what `perf-analyze calibrate` wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something else.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let wrong = |what: String| Error::new(path, ErrorKind::Config(what));
+        let text = std::fs::read_to_string(path).map_err(|error| io_error(path, error))?;
+        let noise: Self = serde_json::from_str(&text).map_err(|error| {
+            wrong(format!(
+                "is no noise file: {error}; `perf-analyze calibrate` writes one"
+            ))
+        })?;
+        match noise.schema == SCHEMA {
+            true => Ok(noise),
+            false => Err(wrong(format!(
+                "is of schema `{}`: expected {SCHEMA}",
+                noise.schema
+            ))),
+        }
+    }
+
     /// What is known of a figure.
     pub fn of(&self, kind: SeriesKind, name: &str, measure: Measure) -> Option<&FigureNoise> {
         let measure = measure.to_string();

@@ -3,14 +3,26 @@
 use std::collections::BTreeSet;
 
 use super::noise::Noise;
+use super::result::MethodKind;
 use super::summary::Summary;
 
 /// Labels that say which build it was. All others say what it was doing.
 const BUILD_LABELS: [&str; 6] = ["version", "build", "commit", "revision", "branch", "git"];
 
 /// Why the verdicts on two sides are only provisional.
-pub(super) fn provisional(sides: [&[Summary]; 2], noise: Option<&Noise>) -> Vec<String> {
+pub(super) fn provisional(
+    sides: [&[Summary]; 2],
+    noise: Option<&Noise>,
+    method: MethodKind,
+) -> Vec<String> {
     let mut reasons = Vec::new();
+    if method == MethodKind::Bootstrap {
+        // Runs of one build were seen to differ by more than the bound, and no run can tell that of itself.
+        let reason = "one capture a side does not tell how much runs of one build differ";
+        reasons.push(format!(
+            "{reason}: it takes --noise, or five captures a side"
+        ));
+    }
     let hosts = sides.map(hosts);
     if hosts[0] != hosts[1] {
         let [base, new] = hosts.each_ref().map(|hosts| joined(hosts));
@@ -89,6 +101,19 @@ mod tests {
     use crate::diff::noise::calibrate;
     use crate::diff::testing::{flow, summary};
 
+    fn judged(sides: [&[Summary]; 2], noise: Option<&Noise>) -> Vec<String> {
+        provisional(sides, noise, MethodKind::Permutation)
+    }
+
+    #[test]
+    fn one_capture_a_side_alone_is_never_certain() {
+        let base = [summary(vec![flow("A", 1, 5, 0)])];
+        assert_eq!(
+            provisional([&base, &base], None, MethodKind::Bootstrap).len(),
+            1
+        );
+    }
+
     #[test]
     fn a_new_version_is_no_reason_and_another_host_or_scenario_is() {
         let one = |key: &str, value: &str| {
@@ -98,19 +123,16 @@ mod tests {
         };
         let base = one("version", "1");
         assert_eq!(
-            provisional([&base, &one("version", "2")], None),
+            judged([&base, &one("version", "2")], None),
             Vec::<String>::new()
         );
-        assert_eq!(provisional([&base, &one("rate", "2")], None).len(), 1);
+        assert_eq!(judged([&base, &one("rate", "2")], None).len(), 1);
         let mut elsewhere = one("version", "1");
         elsewhere[0].host = "other".to_owned();
-        assert_eq!(provisional([&base, &elsewhere], None).len(), 1);
+        assert_eq!(judged([&base, &elsewhere], None).len(), 1);
         let noise = calibrate(&base, &[]);
-        assert!(provisional([&base, &base], Some(&noise)).is_empty());
-        assert_eq!(
-            provisional([&one("version", "0"), &base], Some(&noise)).len(),
-            1
-        );
-        assert_eq!(provisional([&elsewhere, &elsewhere], Some(&noise)).len(), 1);
+        assert!(judged([&base, &base], Some(&noise)).is_empty());
+        assert_eq!(judged([&one("version", "0"), &base], Some(&noise)).len(), 1);
+        assert_eq!(judged([&elsewhere, &elsewhere], Some(&noise)).len(), 1);
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::comparable::NotComparable;
 use super::measure::Measure;
 use super::summary::SeriesKind;
+use crate::value::Number;
 use crate::warning::Warning;
 
 /// The schema of [`Diff`].
@@ -77,7 +78,7 @@ pub enum Verdict {
 pub enum Why {
     /// The interval reaches over the bound.
     Wide,
-    /// What follows upon each other is alike for longer than a quarter of a minute in eight.
+    /// What follows upon each other is alike for longer than a thirty-second part of the capture, and nobody knows for how long.
     StillGrows,
     /// Too few independent values.
     FewValues,
@@ -171,9 +172,9 @@ pub struct Row {
     /// Of an inconclusive one: why.
     pub why: Option<Why>,
     /// The figure of the base; of several captures the geometric mean.
-    pub base: f64,
+    pub base: Number,
     /// The figure of the new side.
-    pub new: f64,
+    pub new: Number,
     /// How much more.
     pub change: f64,
     /// The least that it may be. Absent: there is no least.
