@@ -117,7 +117,7 @@ impl Made {
     fn rows(self, number: u64) -> [Row; 2] {
         let bits = hash(self.seed << 32 | number);
         let query = (360_000 + bits % 80_000) * self.query / USUAL;
-        let failed = hash(bits).is_multiple_of(self.fails);
+        let failed = (number + self.seed).is_multiple_of(self.fails);
         let start = FIRST_TICKS + number * EVERY;
         let trace = TraceId(hash(number + 1));
         let row = |end_ticks, value, event, tag| Row {

@@ -9,7 +9,7 @@ pub(crate) use noise::noise;
 pub(crate) use pictures::pictures;
 pub(crate) use report::{markdown, suite};
 
-use perf_analysis::diff::{Diff, Explanation, Row, Side, Verdict};
+use perf_analysis::diff::{Diff, Explanation, Outcome, Row, Side, Verdict};
 use perf_render::escape::bounded;
 use perf_render::number::{self, count, nanos_inline};
 use perf_render::{Cell, Column, Document, Fact, Keep, Name, Note, Row as Line, Table, Tone};
@@ -43,11 +43,8 @@ pub(crate) fn document(diff: &Diff, wide: bool) -> Document {
 
 /// The verdict in one line.
 fn title(diff: &Diff) -> String {
-    let provisional = if diff.provisional.is_empty() {
-        ""
-    } else {
-        "provisionally: "
-    };
+    let certain = diff.provisional.is_empty() || diff.outcome == Outcome::NotComparable;
+    let provisional = if certain { "" } else { "provisionally: " };
     format!("{provisional}{}", outcome(diff))
 }
 

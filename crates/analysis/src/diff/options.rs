@@ -15,8 +15,8 @@ pub const REPLICATES: usize = 1999;
 pub const SEED: u64 = 1;
 /// Values that an event or flow must have on each side to be gated without being asked for.
 pub const MIN_VALUES: u64 = 1000;
-/// A share of errors that is no more than this much greater is no change: 0.1 %.
-pub const MIN_FAILING: f64 = 0.001;
+/// A share of errors that is no more than this much greater is no change: half a point.
+pub const MIN_FAILING: f64 = 0.005;
 
 /// A figure that must not get worse.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -129,6 +129,13 @@ impl Figure {
             sums: sums.collect(),
         };
         (figure.seen, figure.deviation) = figure.first();
+        // What remains of sums of equal values is no spread.
+        let size = values
+            .iter()
+            .fold(0.0_f64, |size, value| size.max(value.abs()));
+        if figure.deviation <= size * TIED {
+            figure.deviation = 0.0;
+        }
         figure
     }
 
@@ -207,11 +214,8 @@ pub fn shifts(
         .collect();
     // By sharing-out: the greatest statistic, whose it is, and the next.
     let mut greatest = vec![(0.0_f64, usize::MAX, 0.0_f64); sharings.all.len()];
-    for (number, figure) in figures
-        .iter()
-        .enumerate()
-        .filter(|(number, _)| counted[*number])
-    {
+    let takes_part = |number: usize| counted[number] && figures[number].deviation > 0.0;
+    for (number, figure) in figures.iter().enumerate().filter(|(at, _)| takes_part(*at)) {
         for (top, statistic) in greatest.iter_mut().zip(figure.statistics(figure.seen)) {
             if statistic > top.0 {
                 *top = (statistic, number, top.0);
@@ -316,6 +320,19 @@ mod tests {
         assert!(width(&[true; 12]) > 1.2 * width(&alone));
         let single = shifts(design, &figures[..1], &[true], (0.05, 1))[0];
         assert!((width(&alone) - (single.high - single.low)).abs() < 1e-12);
+    }
+
+    /// Nothing that is alike in all captures may keep others from being told apart.
+    #[test]
+    fn a_figure_without_spread_does_not_count() {
+        let varied = vec![0.0, 0.1, 0.2, 0.1, 0.0, 1.0, 1.1, 1.2, 1.1, 1.0];
+        let equal = vec![0.005; 10];
+        let design = Design::Apart { base: 5 };
+        let both = shifts(design, &[varied.clone(), equal], &[true; 2], (0.01, 1));
+        let alone = shifts(design, &[varied], &[true], (0.01, 1));
+        assert_eq!(both[0], alone[0]);
+        assert!(alone[0].low > 0.5, "{:?}", alone[0]);
+        assert_eq!(both[1].deviation, 0.0);
     }
 
     #[test]
