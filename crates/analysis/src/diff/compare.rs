@@ -15,6 +15,7 @@ use super::provisional::provisional;
 use super::result::{Diff, Method, MethodKind, Outcome, Row, SCHEMA, Side, Verdict};
 use super::row::{Scale, row};
 use super::summary::{SeriesKind, Summary};
+use super::weather;
 use super::within::Within;
 use crate::value::Percentile;
 
@@ -69,6 +70,8 @@ pub fn compare(
     let counted = Counted::new(sides);
     let figures = figures(&counted, sides, options);
     let found = intervals(&figures, runs, options);
+    let doubts = weather::doubts(sides, &figures, found.kind);
+    diff.provisional.extend(doubts.map(str::to_owned));
     diff.method.family = figures.iter().filter(|figure| figure.gated).count();
     diff.method.block_slices = found.block_slices;
     diff.method.replicates = found.block_slices.map(|_| options.replicates);

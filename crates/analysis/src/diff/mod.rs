@@ -24,6 +24,7 @@ pub mod student;
 pub mod summary;
 #[cfg(test)]
 mod testing;
+mod weather;
 pub mod within;
 
 pub use crate::threads::with_threads;

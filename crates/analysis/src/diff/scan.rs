@@ -74,7 +74,7 @@ fn one(set: &CaptureSet, options: &ReportOptions) -> Result<(Summary, Vec<Warnin
         series.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         let traces = seen.traces;
         let mut summary = empty(set);
-        summary.duration_ns = to.abs_diff(from);
+        (summary.start_unix_ns, summary.duration_ns) = (from, to.abs_diff(from));
         summary.series = series;
         if let Some(capture) = traces.captures.first() {
             summary.host.clone_from(&capture.host);
@@ -92,6 +92,7 @@ fn empty(set: &CaptureSet) -> Summary {
     let path = set.captures().first().map_or("", |capture| capture.path());
     Summary {
         path: path.to_owned(),
+        start_unix_ns: 0,
         host: String::new(),
         labels: BTreeMap::new(),
         clock: String::new(),

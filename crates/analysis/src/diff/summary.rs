@@ -12,6 +12,8 @@ pub const SLICES: usize = 128;
 pub struct Summary {
     /// Its first file, as given.
     pub path: String,
+    /// When it was begun, in unix ns; 0 where that is not known.
+    pub start_unix_ns: i64,
     /// Where it was recorded.
     pub host: String,
     /// What its recorder was told of the build and the scenario.

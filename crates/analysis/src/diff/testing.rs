@@ -27,6 +27,7 @@ pub(super) fn scaled(name: &str, seed: u64, each: usize, failed: u64, factor: f6
 pub(super) fn summary(series: Vec<Series>) -> Summary {
     Summary {
         path: "made.bin".to_owned(),
+        start_unix_ns: 0,
         host: "build-7".to_owned(),
         labels: [("version".to_owned(), "1".to_owned())].into(),
         clock: "tsc".to_owned(),

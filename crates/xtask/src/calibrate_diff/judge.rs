@@ -4,7 +4,7 @@ use std::fmt;
 
 use perf_analysis::diff::student::clopper_pearson;
 use perf_analysis::diff::summary::Summary;
-use perf_analysis::diff::{BOUND, DiffOptions, Noise, Outcome, Verdict, compare};
+use perf_analysis::diff::{BOUND, DiffOptions, MethodKind, Noise, Outcome, Verdict, compare};
 
 use rayon::prelude::*;
 
@@ -180,11 +180,14 @@ pub(crate) fn said(base: &[Summary], new: &[Summary], options: &DiffOptions) -> 
     let diff = compare(base, new, options).expect("nothing was named");
     let gated = || diff.rows.iter().filter(|row| row.gated);
     let changed = [Verdict::Regression, Verdict::Improvement];
-    // Not comparable is no alarm about speed, and is counted with what cannot be told.
-    let refused = diff.outcome == Outcome::NotComparable;
+    // Not comparable is no alarm about speed, and neither is what was said only provisionally: both are counted with what
+    // cannot be told. One capture a side without noise never says more, and is shown as if it did.
+    let blind = diff.method.kind == MethodKind::Bootstrap;
+    let provisional = !blind && !diff.provisional.is_empty();
+    let refused = provisional || diff.outcome == Outcome::NotComparable;
     Said {
         alarm: !refused && gated().any(|row| changed.contains(&row.verdict)),
-        regression: diff.outcome == Outcome::Regression,
+        regression: !refused && diff.outcome == Outcome::Regression,
         inconclusive: refused || diff.outcome == Outcome::Inconclusive,
     }
 }

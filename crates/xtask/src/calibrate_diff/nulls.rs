@@ -77,6 +77,7 @@ impl Null {
             .collect();
         Summary {
             path: format!("{} {seed}", self.name()),
+            start_unix_ns: 0,
             host: "made up".to_owned(),
             labels: Default::default(),
             clock: "tsc".to_owned(),

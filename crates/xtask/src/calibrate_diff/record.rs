@@ -90,7 +90,7 @@ fn find(folder: &Path, run: u32) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Reduces every run in `folder` into the store `out`, one line a run; of these the first `runs`.
+/// Reduces every chosen run in `folder` into the store `out`, one line a run.
 ///
 /// # Errors
 /// When a run cannot be read.

@@ -1,7 +1,8 @@
 //! Captures reduced to what a comparison judges: one line of JSON a capture, small enough for the repository.
 //!
 //! Values are merged to bins of about half a per cent; counts stand as base64 of variable-length numbers: for every slice
-//! how many places it uses, then for each the step from the place before and the count, then what failed.
+//! how many places it uses, then for each twice the step from the place before, one more if a count follows since it is not
+//! 1, then what failed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -76,6 +77,7 @@ impl Stored {
         let series = self.flows.iter().map(Flow::series);
         Ok(Summary {
             path: format!("run {}", self.run),
+            start_unix_ns: self.at_unix_s.saturating_mul(1_000_000_000),
             host: self.host.clone(),
             labels: self.labels.clone(),
             clock: self.clock.clone(),
@@ -118,8 +120,13 @@ impl Flow {
             push(&mut slices, counts.len() as u64);
             let mut before = 0;
             for (place, count) in counts {
-                push(&mut slices, (place - before) as u64);
-                push(&mut slices, count);
+                push(
+                    &mut slices,
+                    ((place - before) as u64) << 1 | u64::from(count != 1),
+                );
+                if count != 1 {
+                    push(&mut slices, count);
+                }
                 before = place;
             }
             push(&mut slices, slice.failed);
@@ -145,11 +152,13 @@ impl Flow {
             let mut counts = Vec::new();
             let mut place = 0;
             for _ in 0..used {
-                place += numbers.expect()?;
+                let step = numbers.expect()?;
+                place += step >> 1;
                 if place >= values.len() as u64 {
                     bail!("place {place} of {} values", values.len());
                 }
-                counts.push((place as u32, numbers.expect()?));
+                let count = if step & 1 == 1 { numbers.expect()? } else { 1 };
+                counts.push((place as u32, count));
             }
             slices.push(Slice {
                 counts,
