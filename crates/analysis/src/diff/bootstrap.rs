@@ -121,6 +121,15 @@ fn moves(figure: &Figure<'_>, length: usize, side: usize, draws: Draws) -> Moved
     );
     let weight = |blocks: &Blocks| measure.weight(counts, blocks);
     let whole = whole / weight(&Blocks::all()).max(1.0);
+    // A figure is never known better than its neighbours can be told apart.
+    let rounding = within.resolution * within.resolution / 12.0;
+    if whole == 0.0 {
+        // All slices are alike, and so is every choice of them.
+        return Moved {
+            variance: rounding,
+            moves: vec![(0.0, 1.0); draws.replicates],
+        };
+    }
     let mut moves = Vec::with_capacity(draws.replicates);
     for replicate in 0..draws.replicates as u64 {
         let mut stream = Stream::new(draws.seed, replicate * 2 + side as u64);
@@ -132,14 +141,11 @@ fn moves(figure: &Figure<'_>, length: usize, side: usize, draws: Draws) -> Moved
             continue;
         };
         let own = spread(counts, measure, &blocks, at) / weight(&blocks).max(1.0);
-        let own = if whole > 0.0 { own / whole } else { 1.0 };
-        moves.push((at.0 - within.value, own.max(LEAST_OWN)));
+        moves.push((at.0 - within.value, (own / whole).max(LEAST_OWN)));
     }
     let mean = moves.iter().map(|(moved, _)| moved).sum::<f64>() / moves.len().max(1) as f64;
     let squares: f64 = moves.iter().map(|(moved, _)| (moved - mean).powi(2)).sum();
     let drawn = squares / (moves.len().max(2) - 1) as f64;
-    // A figure is never known better than its neighbours can be told apart.
-    let rounding = within.resolution * within.resolution / 12.0;
     Moved {
         variance: drawn * within.stretch + rounding,
         moves,

@@ -154,7 +154,8 @@ impl Summary {
 /// Puts a series together, value by value.
 #[derive(Debug, Default)]
 pub struct SeriesBuilder {
-    counts: BTreeMap<u64, BTreeMap<u8, u64>>,
+    /// Values, their slices and how often.
+    entries: Vec<(u64, u8, u64)>,
     failed: BTreeMap<u8, u64>,
     cancelled: BTreeMap<u8, u64>,
 }
@@ -162,12 +163,9 @@ pub struct SeriesBuilder {
 impl SeriesBuilder {
     /// Adds `count` values of a slice that ended well.
     pub fn ok(&mut self, slice: usize, value: u64, count: u64) {
-        *self
-            .counts
-            .entry(value)
-            .or_default()
-            .entry(slice as u8)
-            .or_default() += count;
+        if count > 0 {
+            self.entries.push((value, slice as u8, count));
+        }
     }
 
     /// Adds `count` that failed.
@@ -181,15 +179,19 @@ impl SeriesBuilder {
     }
 
     /// The series.
-    pub fn build(self, kind: SeriesKind, name: &str, unit: &str) -> Series {
+    pub fn build(mut self, kind: SeriesKind, name: &str, unit: &str) -> Series {
+        self.entries.sort_unstable();
         let mut slices = vec![Slice::default(); SLICES];
-        let mut values = Vec::with_capacity(self.counts.len());
-        for (place, (value, by_slice)) in self.counts.into_iter().enumerate() {
-            values.push(value);
-            for (slice, count) in by_slice {
-                slices[usize::from(slice)]
-                    .counts
-                    .push((place as u32, count));
+        let mut values: Vec<u64> = Vec::new();
+        for (value, slice, count) in self.entries {
+            if values.last() != Some(&value) {
+                values.push(value);
+            }
+            let place = values.len() as u32 - 1;
+            let counts = &mut slices[usize::from(slice)].counts;
+            match counts.last_mut().filter(|last| last.0 == place) {
+                Some(last) => last.1 += count,
+                None => counts.push((place, count)),
             }
         }
         for (slice, count) in self.failed {

@@ -320,15 +320,25 @@ pub(crate) fn power(trials: usize) -> Table {
 pub(crate) fn real_power(stored: &[Stored], runs: &[Summary]) -> Table {
     let head = [
         "each signal waits",
-        "1 a side",
-        "1, noise of 20",
+        "1 a side (provisional)",
+        "1 a side, noise of 20",
         "3 a side, noise of 20",
-        "1 against 20",
+        "5 a side, in turns",
+        "1 against 20 of the whole time",
     ];
     let mut table = Table::new("Power: real builds with a busy wait, called worse", &head);
-    let plain: Vec<usize> = (0..stored.len())
-        .filter(|at| stored[*at].spin_us == 0)
-        .collect();
+    let with_wait = |wait: u32| -> Vec<usize> {
+        (0..stored.len())
+            .filter(|at| stored[*at].spin_us == wait)
+            .collect()
+    };
+    let plain = with_wait(0);
+    let of = |at: &[usize]| -> Vec<Summary> { at.iter().map(|at| runs[*at].clone()).collect() };
+    // The plain runs that were recorded right before.
+    let before = |at: usize, count: usize| {
+        let end = plain.partition_point(|plain| *plain < at);
+        plain.get(end.checked_sub(count)?..end)
+    };
     let mut waits: Vec<u32> = stored
         .iter()
         .map(|run| run.spin_us)
@@ -337,29 +347,38 @@ pub(crate) fn real_power(stored: &[Stored], runs: &[Summary]) -> Table {
     waits.sort_unstable();
     waits.dedup();
     for wait in waits {
-        let slow: Vec<usize> = (0..stored.len())
-            .filter(|at| stored[*at].spin_us == wait)
-            .collect();
-        let mut rates = [Rate::default(); 4];
+        let slow = with_wait(wait);
+        let mut rates = [Rate::default(); 5];
         for (number, at) in slow.iter().enumerate() {
-            // The plain ones recorded nearest before, or after where there are too few.
-            let end = plain
-                .partition_point(|plain| plain < at)
-                .max(23.min(plain.len()));
-            let before = &plain[end.saturating_sub(23)..end];
-            let (Some(history), Some(last)) = (before.get(..20), before.get(20..23)) else {
+            let Some(three) = before(*at, 3) else {
                 continue;
             };
-            let of =
-                |at: &[usize]| -> Vec<Summary> { at.iter().map(|at| runs[*at].clone()).collect() };
-            let noise = calibrate(&of(history), &[]);
-            let (base, new) = (of(last), of(&[*at]));
-            rates[0].add(said(&base[..1], &new, &options(None)).regression);
-            rates[1].add(said(&base[..1], &new, &options(Some(&noise))).regression);
-            if let Some(three) = slow.get(number..number + 3) {
-                rates[2].add(said(&base, &of(three), &options(Some(&noise))).regression);
+            let others: Vec<usize> = plain
+                .iter()
+                .copied()
+                .filter(|at| !three.contains(at))
+                .collect();
+            let step = (others.len() / NOISE_RUNS).max(1);
+            let history: Vec<usize> = others.into_iter().step_by(step).take(NOISE_RUNS).collect();
+            let noise = calibrate(&of(&history), &[]);
+            let new = of(&[*at]);
+            let mut judge =
+                |rate: usize, base: &[Summary], new: &[Summary], noise: Option<&Noise>| {
+                    rates[rate].add(said(base, new, &options(noise)).regression);
+                };
+            judge(0, &of(&three[2..]), &new, None);
+            judge(1, &of(&three[2..]), &new, Some(&noise));
+            if let Some(slow) = slow.get(number..number + 3) {
+                judge(2, &of(three), &of(slow), Some(&noise));
             }
-            rates[3].add(said(&of(history), &new, &options(None)).regression);
+            if let Some(slow) = slow.get(number..number + 5) {
+                let turns: Option<Vec<usize>> =
+                    slow.iter().map(|at| Some(before(*at, 1)?[0])).collect();
+                if let Some(turns) = turns {
+                    judge(3, &of(&turns), &of(slow), None);
+                }
+            }
+            judge(4, &of(&history), &new, None);
         }
         let mut row = vec![format!("{wait} µs")];
         row.extend(rates.iter().map(Rate::to_string));
