@@ -35,6 +35,10 @@ fn a_wide_terminal() {
         gauges         unit     min  mean  max  last  records
         QUEUE_BACKLOG  candles    0  24.5   49    49    6,000
 
+        flows                             count      p50      p95      p99     p99.9      max  failed
+        CANDLE_PROCESSING → ORDER_SUBMIT    600  2.02 ms  2.02 ms  2.02 ms  ~2.02 ms  2.02 ms    10 %
+        CANDLE_PROCESSING                 5,400  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs     0 %
+
         ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are needed
           → record longer, or read a lower percentile
     "#]].assert_eq(&sizes_hidden(&page));
@@ -72,6 +76,10 @@ fn a_narrow_terminal() {
         gauges         unit     min  mean  max  last  records
         QUEUE_BACKLOG  candles    0  24.5   49    49    6,000
 
+        flows                count      p50      p95      p99     p99.9      max  failed
+        CANDLE_PR…ER_SUBMIT    600  2.02 ms  2.02 ms  2.02 ms  ~2.02 ms  2.02 ms    10 %
+        CANDLE_PROCESSING    5,400  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs     0 %
+
         no room for total: --wide shows all
 
         ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are
@@ -108,6 +116,10 @@ fn a_pipe_gets_whole_names_and_every_column_on_demand() {
 
         counters          unit    total    rate  records  least step  greatest step
         ORDERS_SUBMITTED  orders  1,200  20.0/s      600           2              2
+
+        flows                             count  stages     mean      p50      p95      p99     p99.9      max  failed
+        CANDLE_PROCESSING → ORDER_SUBMIT    600       2  2.01 ms  2.02 ms  2.02 ms  2.02 ms  ~2.02 ms  2.02 ms    10 %
+        CANDLE_PROCESSING                 5,400       1  15.0 µs  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs     0 %
 
         ! 4 rows have few samples: p99.9 of "ORDER_SUBMIT" rests on 540, about 3000 are needed
           → record longer, or read a lower percentile
@@ -185,7 +197,7 @@ fn json_has_these_fields_and_null_where_there_is_no_value() {
     let capture = &report["captures"][0];
     assert_eq!(
         fields(&report),
-        "captures estimator events schema selected slots source warnings"
+        "captures estimator events flows schema selected slots source warnings"
     );
     assert_eq!(
         fields(capture),
@@ -360,6 +372,11 @@ fn markdown() {
         | --- | --- | --: | --: | --: | --: | --: |
         | `QUEUE_BACKLOG` | candles | 0 | 24.5 | 49 | 49 | 6,000 |
 
+        | flows | count | p50 | p95 | p99 | p99.9 | max | failed |
+        | --- | --: | --: | --: | --: | --: | --: | --: |
+        | `CANDLE_PROCESSING → ORDER_SUBMIT` | 600 | 2.02 ms | 2.02 ms | 2.02 ms | \~2.02 ms | 2.02 ms | 10 % |
+        | `CANDLE_PROCESSING` | 5,400 | 15.0 µs | 19.5 µs | 19.9 µs | 20.0 µs | 20.0 µs | 0 % |
+
         - **Warning:** 4 rows have few samples: p99.9 of "ORDER\_SUBMIT" rests on 540, about 3000 are needed *record longer, or read a lower percentile*
     "###]].assert_eq(&sizes_hidden(&page));
 }
@@ -474,6 +491,10 @@ fn captures_merge_or_are_kept_apart() {
         trading.bin
         spans              count    total      p50      p95      p99    p99.9      max  shape
         CANDLE_PROCESSING  6,000  90.0 ms  15.0 µs  19.5 µs  19.9 µs  20.0 µs  20.0 µs  ▅▅▆▆▇▇██
+
+        flows                             count      p50      p95      p99     p99.9      max  failed
+        CANDLE_PROCESSING → ORDER_SUBMIT    800  2.02 ms  2.02 ms  2.02 ms  ~2.02 ms  2.02 ms    10 %
+        CANDLE_PROCESSING                 7,200  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs     0 %
 
         ! 1 row has few samples: p99.9 of "CANDLE_PROCESSING" rests on 2000, about 3000 are needed
           → record longer, or read a lower percentile

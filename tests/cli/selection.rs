@@ -117,6 +117,10 @@ fn slots_are_aligned_on_utc_and_add_up() {
         09:00:00           2,000  30.0 ms  15.0 µs  19.5 µs  19.9 µs  ~20.0 µs  20.0 µs  ▅▅▆▆▇▇██
         09:00:20           2,000  30.0 ms  15.0 µs  19.5 µs  19.9 µs  ~20.0 µs  20.0 µs  ▅▅▆▆▇▇██
         09:00:40           2,000  30.0 ms  15.0 µs  19.5 µs  19.9 µs  ~20.0 µs  20.0 µs  ▅▅▆▆▇▇██
+
+        flows                             count      p50      p95      p99     p99.9      max  failed
+        CANDLE_PROCESSING → ORDER_SUBMIT    600  2.02 ms  2.02 ms  2.02 ms  ~2.02 ms  2.02 ms    10 %
+        CANDLE_PROCESSING                 5,400  15.0 µs  19.5 µs  19.9 µs   20.0 µs  20.0 µs     0 %
     "#]].assert_eq(&sizes_hidden(&page));
     let sheet = folder.stdout(&[
         "report",

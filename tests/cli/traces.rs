@@ -124,3 +124,31 @@ fn other_forms_are_whole() {
     );
     assert_eq!(folder.run(&["traces", "nothing.bin"]).code, Some(3));
 }
+
+#[test]
+fn a_report_shows_flows_in_short() {
+    let folder = folder();
+    for columns in [100, 80] {
+        let page = folder.in_columns(columns, &["report", "trading.bin"]);
+        let snapshot = format!("snapshots/report-{columns}.txt");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../tests/cli")
+            .join(snapshot);
+        expect_test::expect_file![path].assert_eq(&page);
+        let widest = page.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(columns), "{widest:?} columns");
+    }
+    let report = folder.json(&["report", "trading.bin"]);
+    let traces = folder.json(&["traces", "trading.bin"]);
+    assert!(
+        report["flows"]
+            .as_array()
+            .is_some_and(|flows| flows.len() == 3)
+    );
+    assert_eq!(report["flows"], traces["flows"]);
+    let never = folder.json(&["report", "trading.bin", "--traces", "never"]);
+    assert!(never.get("flows").is_none());
+    assert_eq!(never["events"], report["events"]);
+    let page = folder.stdout(&["report", "trading.bin", "--traces", "never"]);
+    assert!(!page.contains("flow"), "{page}");
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use perf_analysis::report::Report;
 use perf_analysis::sla::{Rule, RuleResult, Sla};
+use perf_analysis::traces::{Flow, Traces};
 use perf_analysis::{
     CaptureSet, ReportOptions, SlaOptions, TraceOptions, plot_data, report, sla, traces,
 };
@@ -20,6 +21,7 @@ use crate::file::write_whole;
 use crate::gate::{self, FailOn, Unmatched};
 use crate::output::{Answer, give};
 use crate::page;
+use crate::page::in_short::InShort;
 use crate::progress::Progress;
 use crate::verdict::Verdict;
 use crate::{args::Format, diagnostics};
@@ -45,7 +47,10 @@ the capture is to be trusted: what it covers, what was lost, how exact its clock
 
 Figures come from the histograms that the recorder keeps in the capture (rollups), and from its records where there \
 is no such histogram or --since, --until, --skip or --every cut through one. Counts, sums, least and greatest values are exact; \
-percentiles are within 0.1 % of the true value, or exact with --exact.";
+percentiles are within 0.1 % of the true value, or exact with --exact.
+
+Below them stand traces in short: the flows that took most time, and what makes the slow ones slow. They are put together from \
+the records, which is why captures of more than 4 million spans only name the command that does it (--traces).";
 
 /// Say where the time went: percentiles of every event
 #[derive(Debug, clap::Args)]
@@ -69,6 +74,16 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: Rules,
 
+    /// Whether to put traces together for the flows in short; auto does so for up to 4 million spans
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        help_heading = "Figures"
+    )]
+    traces: When,
+
     /// Exit with code 1 if this is found, 3 if an --event matches nothing, 4 if it cannot be told
     #[arg(
         long,
@@ -78,6 +93,21 @@ pub(crate) struct Args {
         help_heading = "Gates"
     )]
     fail_on: Vec<FailOn>,
+}
+
+/// Spans up to which traces are put together unasked: a fraction of a second.
+const FEW_SPANS: u64 = 4_000_000;
+
+/// When traces are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum When {
+    /// When there are not too many spans
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
@@ -91,6 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let report = report(&set, &options)?;
     let unmatched = Unmatched::find(&set, &report.warnings)?;
     let sla = judged(&set, &options, rules)?;
+    let traces = args.put_together(&set, &options, &report)?;
     drop(progress);
 
     if !args.fail_on.is_empty() {
@@ -107,7 +138,9 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         told: Told {
             report: &report,
             sla: sla.as_ref().map(|sla| &sla.rules[..]),
+            flows: traces.as_ref().map(|traces| &traces.flows[..]),
         },
+        traces: traces.as_ref(),
         unmatched: &unmatched,
     };
     if let Some(path) = &args.html {
@@ -115,6 +148,35 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     }
     give(&answer, &args.output)?;
     Ok(gate::judge(&args.fail_on, &report.warnings, sla.as_ref()))
+}
+
+impl Args {
+    /// The traces, if they are wanted: by the page with its slowest, by a report in short.
+    fn put_together(
+        &self,
+        set: &CaptureSet,
+        options: &ReportOptions,
+        report: &Report,
+    ) -> Result<Option<Traces>> {
+        let in_short = match self.traces {
+            _ if self.output.format == Format::Csv => false,
+            When::Auto => spans(report) <= FEW_SPANS,
+            When::Always => true,
+            When::Never => false,
+        };
+        if !in_short && self.html.is_none() {
+            return Ok(None);
+        }
+        let options = TraceOptions {
+            slowest: self.html.as_ref().map_or(0, |_| MAX_WATERFALLS),
+            ..traces_of(options)
+        };
+        Ok(Some(traces(set, &options)?))
+    }
+}
+
+fn spans(report: &Report) -> u64 {
+    report.captures.iter().map(|capture| capture.spans).sum()
 }
 
 /// The judgement of the rules, if there are any.
@@ -152,14 +214,10 @@ fn write_page(
     sla: Option<&Sla>,
     path: &Path,
 ) -> Result<()> {
+    let Some(traces) = answer.traces else {
+        return Ok(());
+    };
     let progress = Progress::start("putting the page together", answer.args.input.quiet);
-    let traces = traces(
-        set,
-        &TraceOptions {
-            slowest: MAX_WATERFALLS,
-            ..traces_of(options)
-        },
-    )?;
     let plots = plot_data(
         set,
         &ReportOptions {
@@ -170,7 +228,7 @@ fn write_page(
     )?;
     let page = page::html::page(&page::html::Source {
         report: answer.page(),
-        traces: &traces,
+        traces,
         plots: &plots,
         sla,
         arguments: &command::of_this_run(),
@@ -187,11 +245,15 @@ struct Told<'a> {
     report: &'a Report,
     #[serde(skip_serializing_if = "Option::is_none")]
     sla: Option<&'a [RuleResult]>,
+    /// As in `perf-analyze/traces/1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flows: Option<&'a [Flow]>,
 }
 
 struct ReportAnswer<'a> {
     args: &'a Args,
     told: Told<'a>,
+    traces: Option<&'a Traces>,
     unmatched: &'a Unmatched,
 }
 
@@ -200,6 +262,11 @@ impl ReportAnswer<'_> {
         page::report::Page {
             report: self.told.report,
             rules: self.told.sla.unwrap_or_default(),
+            traces: match (self.traces, self.args.traces) {
+                (_, When::Never) => InShort::Nothing,
+                (Some(traces), _) => InShort::Found(traces),
+                (None, _) => InShort::TooMany(spans(self.told.report)),
+            },
             zone: &self.args.selection.tz,
             narrowed: self.args.selection.is_narrowed(),
             unmatched: self.unmatched,

@@ -9,6 +9,7 @@ mod capture;
 pub(crate) mod diff;
 mod events;
 pub(crate) mod html;
+pub(crate) mod in_short;
 pub(crate) mod info;
 pub(crate) mod plot;
 pub(crate) mod recover;

@@ -6,6 +6,7 @@ use perf_render::number::{count, nanos_inline};
 use perf_render::{Document, Fact, Table, Tone};
 
 use crate::gate::Unmatched;
+use crate::page::in_short::InShort;
 use crate::page::{capture, counted, events, push_warnings, sla, slots};
 use crate::time::Zone;
 
@@ -14,6 +15,7 @@ pub(crate) struct Page<'a> {
     pub(crate) report: &'a Report,
     /// How rules fared.
     pub(crate) rules: &'a [RuleResult],
+    pub(crate) traces: InShort<'a>,
     pub(crate) zone: &'a Zone,
     /// Whether less than the whole of every capture was asked for.
     pub(crate) narrowed: bool,
@@ -29,6 +31,7 @@ impl Page<'_> {
         self.push_integrity(&mut document);
         document.table(sla::rules(self.rules));
         self.push_events(&mut document);
+        self.traces.push(&mut document);
         let several = self.report.captures.len() > 1;
         push_warnings(
             &mut document,

@@ -12,6 +12,7 @@ use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table, Tone};
 use crate::gate::Unmatched;
 use crate::page::{counted, push_warnings};
 use crate::time::Zone;
+pub(super) use flow::total_ns;
 
 /// Flows whose owners are shown one by one.
 const MAX_EXPLAINED: usize = 3;
@@ -112,37 +113,9 @@ impl Page<'_> {
     }
 
     fn flows(&self) -> Table {
+        let flows: Vec<&Flow> = self.traces.flows.iter().collect();
+        let mut table = flow_table(self.traces, &flows);
         let percentiles = percentiles(self.traces);
-        let room = |order| Keep::IfRoom(order);
-        let mut columns = vec![
-            Column::new("flows", "flow"),
-            Column::new("count", "count"),
-            Column::new("stages", "stages").keep(Keep::IfWide),
-            Column::new("mean", "mean_ns").keep(Keep::IfWide),
-        ];
-        for (place, percentile) in percentiles.iter().enumerate() {
-            let order = if place == 0 {
-                1
-            } else {
-                10 - place.min(9) as u8
-            };
-            let key = format!("p{percentile}");
-            columns.push(Column::new(&key, &key).keep(room(order)));
-        }
-        columns.extend([
-            Column::new("max", "max_ns"),
-            Column::new("failed", "failed").keep(room(0)),
-        ]);
-        let rows = self.traces.flows.iter().map(|flow| {
-            let stages = Cell::Count(flow.events.len() as u64);
-            flow_row(
-                (&flow.flow, stages),
-                flow.count,
-                flow.failed,
-                flow.end_to_end.as_ref(),
-                &percentiles,
-            )
-        });
         let other = self.traces.other.iter().map(|other| {
             let name = match other.flows {
                 Some(flows) => counted(flows, "other flow", "other flows"),
@@ -157,10 +130,8 @@ impl Page<'_> {
             )
             .tone(Tone::Dim)
         });
-        Table {
-            rows: rows.chain(other).collect(),
-            columns,
-        }
+        table.rows.extend(other);
+        table
     }
 
     fn slowest(&self) -> Table {
@@ -183,6 +154,45 @@ impl Page<'_> {
                 Column::new("annotations", "annotations").keep(Keep::IfRoom(2)),
             ],
         }
+    }
+}
+
+/// Some of the flows, one a row.
+pub(super) fn flow_table(traces: &Traces, flows: &[&Flow]) -> Table {
+    let percentiles = percentiles(traces);
+    let room = |order| Keep::IfRoom(order);
+    let mut columns = vec![
+        Column::new("flows", "flow"),
+        Column::new("count", "count"),
+        Column::new("stages", "stages").keep(Keep::IfWide),
+        Column::new("mean", "mean_ns").keep(Keep::IfWide),
+    ];
+    for (place, percentile) in percentiles.iter().enumerate() {
+        let order = if place == 0 {
+            1
+        } else {
+            10 - place.min(9) as u8
+        };
+        let key = format!("p{percentile}");
+        columns.push(Column::new(&key, &key).keep(room(order)));
+    }
+    columns.extend([
+        Column::new("max", "max_ns"),
+        Column::new("failed", "failed").keep(room(0)),
+    ]);
+    let rows = flows.iter().map(|flow| {
+        let stages = Cell::Count(flow.events.len() as u64);
+        flow_row(
+            (&flow.flow, stages),
+            flow.count,
+            flow.failed,
+            flow.end_to_end.as_ref(),
+            &percentiles,
+        )
+    });
+    Table {
+        rows: rows.collect(),
+        columns,
     }
 }
 

@@ -168,6 +168,7 @@ fn page(report: &Report) -> Page<'_> {
     static ZONE: LazyLock<Zone> = LazyLock::new(|| "UTC".parse().expect("UTC is a zone"));
     static UNMATCHED: LazyLock<Unmatched> = LazyLock::new(Unmatched::default);
     Page {
+        traces: crate::page::in_short::InShort::Nothing,
         report,
         rules: &[],
         zone: &ZONE,

@@ -14,7 +14,7 @@ const SURE: f64 = 2.0;
 const MAX_STAGES: usize = 20;
 
 /// What a flow took in all.
-pub(super) fn total_ns(flow: &Flow) -> u128 {
+pub(in crate::page) fn total_ns(flow: &Flow) -> u128 {
     let times = flow.end_to_end.as_ref();
     times.map_or(0, |times| u128::from(times.count) * u128::from(times.mean))
 }

@@ -17,7 +17,7 @@ const BATCH: usize = 64;
 const MAX_BACKGROUND: usize = 64;
 
 /// What is known before the second pass.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ahead {
     pub(crate) repeats: Repeats,
     /// By domain, by event.
@@ -38,11 +38,7 @@ struct Look {
 /// # Errors
 /// A file cut short. What is damaged is left for the second pass to report.
 pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead, Error> {
-    let rows: u64 = chunks
-        .iter()
-        .map(|chunk| u64::from(chunk.entry.head.record_count))
-        .sum();
-    let mut repeats = Repeats::new(rows);
+    let mut repeats = None;
     let mut longest: BTreeMap<(usize, u32), Longest> = BTreeMap::new();
     for batch in chunks.chunks(BATCH) {
         let looks: Vec<_> = batch.par_iter().map(|chunk| look(world, chunk)).collect();
@@ -57,6 +53,12 @@ pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead
             }
             ids.push(look.ids);
         }
+        // As many ids a row as in the first chunks.
+        let repeats = repeats.get_or_insert_with(|| {
+            let ids: usize = ids.iter().map(Vec::len).sum();
+            let share = ids as f64 / rows(batch).max(1) as f64;
+            Repeats::new((rows(chunks) as f64 * share) as u64)
+        });
         let mut at = 0;
         for same in batch.chunk_by(|a, b| a.domain == b.domain) {
             repeats.note(same[0].domain as u32, &ids[at..at + same.len()]);
@@ -64,7 +66,7 @@ pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead
         }
     }
     let mut ahead = Ahead {
-        repeats,
+        repeats: repeats.unwrap_or_else(|| Repeats::new(0)),
         background: vec![Vec::new(); world.domains.len()],
         background_cut: false,
     };
@@ -78,6 +80,11 @@ pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead
         }
     }
     Ok(ahead)
+}
+
+fn rows(chunks: &[ChunkRef<'_>]) -> u64 {
+    let rows = |chunk: &ChunkRef<'_>| u64::from(chunk.entry.head.record_count);
+    chunks.iter().map(rows).sum()
 }
 
 fn look(world: &World, of: &ChunkRef<'_>) -> Result<Result<Look, FormatError>, Error> {

@@ -104,17 +104,14 @@ impl<S: TraceSink> Analyst<S> {
             true => &[][..],
             false => domain.opens.get(&closing.id).map_or(&[][..], Vec::as_slice),
         };
-        let (mut from, mut to) = (u64::MAX, 0);
-        for span in spans.iter() {
-            from = from.min(span.start);
-            to = to.max(span.end);
-        }
+        let extent = Extent::of(spans);
+        let (mut from, mut to) = (extent.start, extent.end);
         for note in notes {
             from = from.min(note.at);
             to = to.max(note.at);
         }
         if opens.is_empty() && to.saturating_sub(from) <= domain.idle {
-            return self.one(scene, closing, spans, notes, opens);
+            return self.one(scene, closing, (spans, extent), notes, opens);
         }
         if !opens.is_empty() {
             self.open_seen.insert((closing.domain, closing.id));
@@ -165,7 +162,14 @@ impl<S: TraceSink> Analyst<S> {
                 break;
             }
             let (mine, rest) = spans.split_at_mut(spans_in);
-            self.one(scene, closing, mine, &notes[..notes_in], &opens[..opens_in]);
+            let extent = Extent::of(mine);
+            self.one(
+                scene,
+                closing,
+                (mine, extent),
+                &notes[..notes_in],
+                &opens[..opens_in],
+            );
             traces += u64::from(!mine.is_empty());
             (spans, notes, opens) = (rest, &notes[notes_in..], &opens[opens_in..]);
         }
@@ -176,7 +180,7 @@ impl<S: TraceSink> Analyst<S> {
         &mut self,
         scene: &Scene<'_>,
         closing: Closing,
-        spans: &mut [Span],
+        (spans, extent): (&mut [Span], Extent),
         notes: &[Note<'_>],
         opens: &[(u64, u32)],
     ) {
@@ -188,13 +192,13 @@ impl<S: TraceSink> Analyst<S> {
             return;
         }
         let domain = &scene.world.domains[closing.domain];
-        self.anatomy.dissect(spans);
-        let (mut start, mut end, mut outcomes) = (u64::MAX, 0, 0);
-        for span in spans.iter() {
-            start = start.min(span.start);
-            end = end.max(span.end);
-            outcomes |= span.outcome_bit();
-        }
+        let Extent {
+            start,
+            end,
+            outcomes,
+            events,
+        } = extent;
+        self.anatomy.dissect(spans, (start, end));
         let Some(block) = domain.block(end) else {
             self.totals.not_selected += 1;
             return;
@@ -219,12 +223,12 @@ impl<S: TraceSink> Analyst<S> {
             outcomes,
             is_lossy: !domain.losses.is_empty() && domain.losses.meet(start, end),
         };
-        let events = trace.spans.iter().map(Span::event);
+        let all = trace.spans.iter().map(Span::event);
         let (place, repeats) = match opens.is_empty() {
-            true => self.flows.find(events),
+            true => self.flows.find(events, all),
             false => self
                 .flows
-                .find(events.chain(opens.iter().map(|(_, event)| *event))),
+                .find_any(all.chain(opens.iter().map(|(_, event)| *event))),
         };
         let flow = self.flows.id(place);
         if scene.asked.contains(&closing.id) && self.asked.len() < MAX_ASKED {
@@ -257,7 +261,7 @@ impl<S: TraceSink> Analyst<S> {
     fn only_open(&mut self, scene: &Scene<'_>, closing: Closing, opens: &[(u64, u32)]) {
         let domain = &scene.world.domains[closing.domain];
         let start = opens.iter().map(|(start, _)| *start).min().unwrap_or(0);
-        let (place, _) = self.flows.find(opens.iter().map(|(_, event)| *event));
+        let (place, _) = self.flows.find_any(opens.iter().map(|(_, event)| *event));
         let age = domain.last.saturating_sub(start);
         self.flows
             .sums(place)
@@ -293,5 +297,37 @@ impl<S: TraceSink> Analyst<S> {
         self.totals.merge(other.totals);
         self.open_seen.extend(other.open_seen);
         self.sink.merge(other.sink, &ids);
+    }
+}
+
+/// What the spans of a trace are together.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    /// The first start.
+    start: u64,
+    /// The last end.
+    end: u64,
+    /// The bits of their outcomes.
+    outcomes: u8,
+    /// The bits of their events, modulo 64.
+    events: u64,
+}
+
+impl Extent {
+    #[inline]
+    fn of(spans: &[Span]) -> Self {
+        let mut extent = Self {
+            start: u64::MAX,
+            end: 0,
+            outcomes: 0,
+            events: 0,
+        };
+        for span in spans {
+            extent.start = extent.start.min(span.start);
+            extent.end = extent.end.max(span.end);
+            extent.outcomes |= span.outcome_bit();
+            extent.events |= 1 << (span.event() & 63);
+        }
+        extent
     }
 }

@@ -9,6 +9,8 @@
 //! between is a gap. Each span is visited once, and those that the walk jumps over own nothing. So the spans' own times
 //! and the gaps add up to the time from the first start to the last end, exactly.
 
+mod few;
+
 use std::cmp::Reverse;
 
 use super::span::Span;
@@ -31,7 +33,8 @@ pub struct Gap {
     pub end: u64,
 }
 
-/// The anatomy of one trace. Kept, and used again for the next, so that a trace allocates nothing.
+/// The anatomy of one trace. Kept, and used again for the next, so that a trace allocates nothing. What goes by span may be
+/// longer than there are spans.
 #[derive(Debug, Default)]
 pub(crate) struct Anatomy {
     /// By span: its parent, or [`NONE`].
@@ -60,8 +63,18 @@ struct Tops {
 }
 
 impl Anatomy {
+    /// Takes `spans` apart, which lie within `extent`: from the first start to the last end. They stay as they are recorded,
+    /// or are sorted by thread and start.
+    #[inline]
+    pub(crate) fn dissect(&mut self, spans: &mut [Span], extent: (u64, u64)) {
+        if !self.dissect_few(spans, extent) {
+            self.dissect_many(spans);
+        }
+    }
+
     /// Sorts `spans` by thread and start, and takes them apart.
-    pub(crate) fn dissect(&mut self, spans: &mut [Span]) {
+    #[inline(never)]
+    fn dissect_many(&mut self, spans: &mut [Span]) {
         spans.sort_unstable_by(|a, b| {
             let key = |span: &Span| {
                 (

@@ -44,9 +44,7 @@ pub(crate) fn bands(
     ns_per_unit: f64,
 ) -> Vec<Found> {
     let mut bins: BTreeMap<u32, u64> = BTreeMap::new();
-    for (cell, count, _) in cells.iter() {
-        *bins.entry(cell.bin).or_default() += count;
-    }
+    cells.for_each(|cell, count, _| *bins.entry(cell.bin).or_default() += count);
     let total: u64 = bins.values().sum();
     let tails = percentiles.iter().filter(|percentile| {
         let (part, whole) = percentile.parts();
@@ -93,7 +91,7 @@ fn band(
 ) -> Found {
     // By block: traces, and a sum an owner.
     let mut blocks: BTreeMap<u32, (u64, Vec<u128>)> = BTreeMap::new();
-    for (cell, count, sums) in cells.iter() {
+    cells.for_each(|cell, count, sums| {
         if bins.0 <= cell.bin && cell.bin <= bins.1 {
             let (traces, all) = blocks
                 .entry(cell.block)
@@ -103,7 +101,7 @@ fn band(
                 *sum += u128::from(sums.get(*number).copied().unwrap_or(0));
             }
         }
-    }
+    });
     let count: u64 = blocks.values().map(|(traces, _)| traces).sum();
     let sums: Vec<u128> = (0..order.len())
         .map(|owner| blocks.values().map(|(_, sums)| sums[owner]).sum())

@@ -5,6 +5,8 @@
 
 use perf_format::bins;
 
+use super::hash::NumberMap;
+
 /// How much coarser these bins are than those of percentiles: 64 to an octave, two significant digits.
 const SHIFT: u32 = 4;
 
@@ -20,172 +22,7 @@ pub(crate) struct Cells {
     blocks: Vec<Block>,
     /// The place of the block that was met last: traces come in the order of time.
     current: usize,
-    /// Row by row: the count, then a sum an owner.
-    rows: Vec<u64>,
-    /// Numbers in a row.
-    stride: usize,
-    /// Traces that are not in their cells yet: block and bin, then a time an owner, each as long as a row. Cells lie far
-    /// apart: to add many traces at once lets the processor fetch several together.
-    pending: Vec<u64>,
-}
-
-/// So many traces are added at once.
-const BATCH: usize = 32;
-
-/// The rows of one block of time.
-#[derive(Debug)]
-struct Block {
-    block: u32,
-    /// The bin of the first place.
-    low: u32,
-    /// By bin: 1 + the number of its row, or 0.
-    rows: Vec<u32>,
-}
-
-impl Cells {
-    /// Adds a trace, and gives the times of its owners to be filled in, with room for `owners`.
-    #[inline]
-    pub(crate) fn add(&mut self, block: u32, bin: u32, owners: usize) -> &mut [u64] {
-        if owners >= self.stride || self.pending.len() >= BATCH * self.stride {
-            self.settle();
-            if owners >= self.stride {
-                self.widen(owners + 1);
-            }
-        }
-        let at = self.pending.len();
-        self.pending.resize(at + self.stride, 0);
-        self.pending[at] = u64::from(block) << 32 | u64::from(bin);
-        &mut self.pending[at + 1..]
-    }
-
-    /// Adds to the cells what is pending: before they are looked at.
-    #[inline(never)]
-    pub(crate) fn settle(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        let stride = self.stride;
-        for trace in pending.chunks_exact(stride.max(1)) {
-            let row = self.row((trace[0] >> 32) as u32, trace[0] as u32, stride - 1) * stride;
-            let row = &mut self.rows[row..row + stride];
-            row[0] += 1;
-            for (sum, own) in row[1..].iter_mut().zip(&trace[1..]) {
-                *sum = sum.saturating_add(*own);
-            }
-        }
-        self.pending = pending;
-        self.pending.clear();
-    }
-
-    #[inline]
-    fn row(&mut self, block: u32, bin: u32, owners: usize) -> usize {
-        if owners < self.stride
-            && let Some(current) = self.blocks.get(self.current)
-            && current.block == block
-            && let Some(row) = current.rows.get(bin.wrapping_sub(current.low) as usize)
-            && *row > 0
-        {
-            return *row as usize - 1;
-        }
-        self.find(block, bin, owners)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn find(&mut self, block: u32, bin: u32, owners: usize) -> usize {
-        if owners >= self.stride {
-            self.widen(owners + 1);
-        }
-        let known = self.blocks.iter().rposition(|each| each.block == block);
-        self.current = known.unwrap_or(self.blocks.len());
-        if known.is_none() {
-            self.blocks.push(Block {
-                block,
-                low: bin,
-                rows: Vec::new(),
-            });
-        }
-        let rows = self.rows.len() / self.stride;
-        let mine = &mut self.blocks[self.current];
-        if bin < mine.low {
-            let more = (mine.low - bin) as usize;
-            mine.rows.splice(0..0, std::iter::repeat_n(0, more));
-            mine.low = bin;
-        }
-        let place = (bin - mine.low) as usize;
-        if place >= mine.rows.len() {
-            mine.rows.resize(place + 1, 0);
-        }
-        let row = &mut mine.rows[place];
-        if *row == 0 {
-            *row = rows as u32 + 1;
-            self.rows.resize((rows + 1) * self.stride, 0);
-        }
-        *row as usize - 1
-    }
-
-    #[cold]
-    fn widen(&mut self, numbers: usize) {
-        let stride = numbers
-            .next_multiple_of(8)
-            .max(self.stride + self.stride / 4);
-        let old = self.stride.max(1);
-        let mut rows = vec![0; self.rows.len() / old * stride];
-        for (wide, narrow) in rows
-            .chunks_exact_mut(stride)
-            .zip(self.rows.chunks_exact(old))
-        {
-            wide[..old].copy_from_slice(narrow);
-        }
-        (self.rows, self.stride) = (rows, stride);
-    }
-
-    /// Adds the cells of another flow whose owner `n` is `numbers[n]` here.
-    pub(crate) fn merge(&mut self, other: &Cells, numbers: &[usize]) {
-        let owners = numbers.iter().max().map_or(0, |most| most + 1);
-        for (cell, count, sums) in other.iter() {
-            let row = self.row(cell.block, cell.bin, owners) * self.stride;
-            self.rows[row] += count;
-            for (number, sum) in numbers.iter().zip(sums) {
-                let slot = &mut self.rows[row + 1 + number];
-                *slot = slot.saturating_add(*sum);
-            }
-        }
-    }
-
-    /// All cells, with their counts and a sum an owner, in the order in which blocks were met. To be settled before.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cell, u64, &[u64])> {
-        debug_assert!(self.pending.is_empty(), "the cells are settled");
-        self.blocks.iter().flat_map(|block| {
-            let rows = block.rows.iter().enumerate().filter(|(_, row)| **row > 0);
-            rows.map(|(place, row)| {
-                let cell = Cell {
-                    block: block.block,
-                    bin: block.low + place as u32,
-                };
-                let at = (*row as usize - 1) * self.stride;
-                (cell, self.rows[at], &self.rows[at + 1..at + self.stride])
-            })
-        })
-    }
-
-    /// Bytes, about: as many as the cells need, however they came to be.
-    pub(crate) fn bytes(&self, owners: usize) -> usize {
-        let cells = self.rows.len() / self.stride.max(1);
-        cells * ((owners + 1).next_multiple_of(8) * 8 + 8)
-    }
-
-    /// Joins each two neighbouring bins.
-    pub(crate) fn coarsen(&mut self) {
-        self.settle();
-        let mut coarser = Cells::default();
-        for (cell, count, sums) in self.iter() {
-            let row = coarser.row(cell.block, cell.bin >> 1, sums.len()) * coarser.stride;
-            coarser.rows[row] += count;
-            for (slot, sum) in coarser.rows[row + 1..].iter_mut().zip(sums) {
-                *slot = slot.saturating_add(*sum);
-            }
-        }
-        *self = coarser;
-    }
+    cells: usize,
 }
 
 /// Which cell.
@@ -193,4 +30,250 @@ impl Cells {
 pub(crate) struct Cell {
     pub(crate) block: u32,
     pub(crate) bin: u32,
+}
+
+/// The rows of one block of time. Each block has memory of its own, so that what is done with stays where it is.
+#[derive(Debug)]
+struct Block {
+    block: u32,
+    /// The bin of the first place.
+    low: u32,
+    /// By bin: 1 + the number of its row, or 0.
+    places: Vec<u32>,
+    /// Row by row: the count, then a sum an owner, each in the lower half of what it is. There are many rows, and most sums
+    /// are small.
+    rows: Vec<u32>,
+    /// The upper half of the others, by place in `rows`.
+    high: NumberMap<u32, u64>,
+    /// Numbers in a row.
+    stride: usize,
+}
+
+/// One row, to be added to.
+pub(crate) struct Row<'a> {
+    block: &'a mut Block,
+    at: usize,
+}
+
+impl Cells {
+    /// A cell, with room for `owners` sums.
+    #[inline]
+    pub(crate) fn row(&mut self, cell: Cell, owners: usize) -> Row<'_> {
+        let at = match self.blocks.get(self.current) {
+            Some(current) if current.block == cell.block && owners < current.stride => self.current,
+            _ => self.find(cell, owners),
+        };
+        let block = &mut self.blocks[at];
+        let known = block.places.get(cell.bin.wrapping_sub(block.low) as usize);
+        let number = match known {
+            Some(number) if *number > 0 => *number as usize - 1,
+            _ => {
+                self.cells += 1;
+                block.make(cell.bin)
+            }
+        };
+        let at = number * block.stride;
+        Row { block, at }
+    }
+
+    /// The place of a block that is not the current one, or too narrow.
+    #[cold]
+    #[inline(never)]
+    fn find(&mut self, cell: Cell, owners: usize) -> usize {
+        let known = self
+            .blocks
+            .iter()
+            .rposition(|each| each.block == cell.block);
+        self.current = known.unwrap_or(self.blocks.len());
+        if known.is_none() {
+            self.blocks.push(Block {
+                block: cell.block,
+                low: cell.bin,
+                places: Vec::new(),
+                rows: Vec::new(),
+                high: NumberMap::default(),
+                stride: 0,
+            });
+        }
+        let block = &mut self.blocks[self.current];
+        if owners >= block.stride {
+            block.widen(owners + 1);
+        }
+        self.current
+    }
+
+    /// Adds the cells of another flow whose owner `n` is `numbers[n]` here.
+    pub(crate) fn merge(&mut self, other: &Cells, numbers: &[usize]) {
+        let owners = numbers.iter().max().map_or(0, |most| most + 1);
+        other.for_each(|cell, count, sums| {
+            let mut row = self.row(cell, owners);
+            row.count(count);
+            let own = numbers.iter().zip(sums).filter(|(_, sum)| **sum > 0);
+            own.for_each(|(number, sum)| row.add(*number, *sum));
+        });
+    }
+
+    /// Shows all cells, with their counts and a sum an owner, in the order in which blocks were met. Owners beyond the last
+    /// sum have none there.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(Cell, u64, &[u64])) {
+        let mut whole = Vec::new();
+        for block in &self.blocks {
+            for (place, number) in block.places.iter().enumerate() {
+                let Some(number) = number.checked_sub(1) else {
+                    continue;
+                };
+                let cell = Cell {
+                    block: block.block,
+                    bin: block.low + place as u32,
+                };
+                block.whole(number as usize, &mut whole);
+                each(cell, whole[0], &whole[1..]);
+            }
+        }
+    }
+
+    /// Bytes, about: as many as the cells need, however they came to be.
+    pub(crate) fn bytes(&self, owners: usize) -> usize {
+        self.cells * ((owners + 1).next_multiple_of(STEP) * 4 + 4)
+    }
+
+    /// Joins each two neighbouring bins.
+    pub(crate) fn coarsen(&mut self) {
+        let mut coarser = Cells::default();
+        self.for_each(|cell, count, sums| {
+            let cell = Cell {
+                bin: cell.bin >> 1,
+                ..cell
+            };
+            let mut row = coarser.row(cell, sums.len());
+            row.count(count);
+            for (owner, sum) in sums.iter().enumerate().filter(|(_, sum)| **sum > 0) {
+                row.add(owner, *sum);
+            }
+        });
+        *self = coarser;
+    }
+}
+
+/// Rows are so many numbers long, or a multiple: a quarter of a cache line.
+const STEP: usize = 4;
+
+impl Row<'_> {
+    /// Adds traces.
+    #[inline]
+    pub(crate) fn count(&mut self, more: u64) {
+        self.block.add(self.at, more);
+    }
+
+    /// Adds to the sum of an owner.
+    #[inline]
+    pub(crate) fn add(&mut self, owner: usize, time: u64) {
+        debug_assert!(owner + 1 < self.block.stride, "there is room for it");
+        self.block.add(self.at + 1 + owner, time);
+    }
+}
+
+impl Block {
+    #[inline]
+    fn add(&mut self, at: usize, more: u64) {
+        let slot = &mut self.rows[at];
+        match u64::from(*slot).checked_add(more) {
+            Some(sum) if sum >> 32 == 0 => *slot = sum as u32,
+            _ => self.carry(at, more),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn carry(&mut self, at: usize, more: u64) {
+        let sum = u128::from(self.rows[at]) + u128::from(more);
+        self.rows[at] = sum as u32;
+        let high = self.high.entry(at as u32).or_default();
+        *high = high.saturating_add((sum >> 32) as u64);
+    }
+
+    /// A row as it is.
+    fn whole(&self, number: usize, whole: &mut Vec<u64>) {
+        let at = number * self.stride;
+        whole.clear();
+        whole.extend(
+            self.rows[at..at + self.stride]
+                .iter()
+                .map(|low| u64::from(*low)),
+        );
+        if self.high.is_empty() {
+            return;
+        }
+        for (at, sum) in (at..).zip(whole) {
+            if let Some(high) = self.high.get(&(at as u32)) {
+                let high = u128::from(*high) << 32;
+                *sum = u64::try_from(high + u128::from(*sum)).unwrap_or(u64::MAX);
+            }
+        }
+    }
+
+    /// A new row, for `bin`; its number.
+    #[cold]
+    #[inline(never)]
+    fn make(&mut self, bin: u32) -> usize {
+        if bin < self.low {
+            let more = (self.low - bin) as usize;
+            self.places.splice(0..0, std::iter::repeat_n(0, more));
+            self.low = bin;
+        }
+        let place = (bin - self.low) as usize;
+        if place >= self.places.len() {
+            self.places.resize(place + 1, 0);
+        }
+        let number = self.rows.len() / self.stride;
+        self.places[place] = number as u32 + 1;
+        self.rows.resize((number + 1) * self.stride, 0);
+        number
+    }
+
+    fn widen(&mut self, numbers: usize) {
+        let stride = numbers.next_multiple_of(STEP);
+        let old = self.stride.max(1);
+        let mut rows = vec![0; self.rows.len() / old * stride];
+        let narrow = self.rows.chunks_exact(old);
+        for (wide, narrow) in rows.chunks_exact_mut(stride).zip(narrow) {
+            wide[..old].copy_from_slice(narrow);
+        }
+        let moved = std::mem::take(&mut self.high).into_iter();
+        self.high = moved
+            .map(|(at, high)| (at / old as u32 * stride as u32 + at % old as u32, high))
+            .collect();
+        (self.rows, self.stride) = (rows, stride);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_beyond_their_half_are_kept_through_every_change() {
+        let mut cells = Cells::default();
+        let cell = |bin| Cell { block: 3, bin };
+        let big = 0xFFFF_FFFF_FFFF;
+        for _ in 0..3 {
+            let mut row = cells.row(cell(9), 2);
+            row.count(1);
+            row.add(1, big);
+            row.add(0, 7);
+        }
+        cells.row(cell(8), 40).add(39, 5);
+        let mut twice = Cells::default();
+        twice.merge(&cells, &(0..40).map(|owner| owner + 1).collect::<Vec<_>>());
+        twice.coarsen();
+        let mut seen = Vec::new();
+        twice.for_each(|cell, count, sums| seen.push((cell, count, sums[..41].to_vec())));
+        let mut sums = vec![0; 41];
+        (sums[1], sums[2], sums[40]) = (21, 3 * big, 5);
+        assert_eq!(seen, [(cell(4), 3, sums)]);
+        for _ in 0..2 {
+            twice.row(cell(4), 41).add(2, u64::MAX);
+        }
+        twice.for_each(|_, _, sums| assert_eq!(sums[2], u64::MAX));
+    }
 }

@@ -1,12 +1,13 @@
 //! One Events chunk: its rows grouped by trace.
 
+use perf_format::limits::MAX_CHUNK_ROWS;
 use perf_format::{
     AnnotationValue, ChunkEntry, Columns, EventsChunk, FormatError, SegmentId, Tag, TagClass,
 };
 
 use super::span::Span;
 use super::trace::{Note, What};
-use super::world::World;
+use super::world::{Convert, World};
 use crate::capture::{Capture, CaptureFile};
 use crate::report::survey::KeptChunk;
 
@@ -25,6 +26,9 @@ pub(crate) struct ChunkRef<'a> {
     pub(crate) min_start: u64,
     pub(crate) min_end: u64,
 }
+
+/// A row's number stands below the rank of its chunk.
+const _: () = assert!(MAX_CHUNK_ROWS <= 1 << 16);
 
 impl ChunkRef<'_> {
     pub(crate) fn segment(&self) -> SegmentId {
@@ -52,10 +56,12 @@ pub(crate) struct Grouped {
     pub(crate) columns: Columns,
     uses: Vec<Use>,
     is_span: Vec<u8>,
-    /// By trace index: where its spans begin.
-    starts: Vec<u32>,
-    /// By trace index.
+    /// By trace index: where its spans begin; after grouping, where they end.
+    places: Vec<u32>,
+    /// By trace, thread by thread, each in the order recorded. Longer than there are spans, rather than to be cleared.
     pub(crate) spans: Vec<Span>,
+    /// Ranges by thread, as they are walked: the thread, the first row, and the one after the last.
+    lanes: Vec<(u32, u32, u32)>,
     /// Trace index and row, sorted.
     notes: Vec<(u32, u32)>,
 }
@@ -71,7 +77,6 @@ impl Grouped {
         of: &ChunkRef<'_>,
         chunk: &EventsChunk<'_>,
     ) -> Result<(), FormatError> {
-        self.notes.clear();
         self.columns.decode(chunk)?;
         self.uses.clear();
         let uses = chunk
@@ -96,8 +101,9 @@ impl Grouped {
             .map(|each| u8::from(matches!(each, Use::Span { .. })));
         self.is_span.extend(spans);
         self.leave_out(of, chunk);
+        self.line_up(world, of, chunk);
         self.count();
-        self.scatter(world, of, chunk);
+        self.scatter(world, of);
         Ok(())
     }
 
@@ -113,64 +119,87 @@ impl Grouped {
         }
     }
 
-    fn count(&mut self) {
-        let traces = self.columns.trace_ids.len();
-        self.starts.clear();
-        // One more, so that after scattering each trace's place is the end of it.
-        self.starts.resize(traces + 2, 0);
-        for (trace, series) in self.columns.traces.iter().zip(&self.columns.series) {
-            self.starts[*trace as usize + 1] += u32::from(self.is_span[usize::from(*series)]);
-        }
-        // Those of no trace are not kept.
-        self.starts[1] = 0;
-        let mut sum = 0;
-        for start in &mut self.starts {
-            sum += *start;
-            *start = sum;
-        }
-        let empty = Span::new((0, 0), 0, 0, 0, 0);
-        self.spans.clear();
-        self.spans.resize(sum as usize, empty);
-    }
-
-    fn scatter(&mut self, world: &World, of: &ChunkRef<'_>, chunk: &EventsChunk<'_>) {
-        let convert = world.domains[of.domain].convert;
-        let same = convert == super::world::Convert::Same;
-        let columns = &self.columns;
+    /// Orders the ranges by thread, so that the spans of a trace come thread by thread.
+    fn line_up(&mut self, world: &World, of: &ChunkRef<'_>, chunk: &EventsChunk<'_>) {
+        self.lanes.clear();
         let mut row = 0;
         for range in chunk.ranges() {
-            let thread = world.thread(of.number, range.thread);
-            for row in row..row + range.rows as usize {
-                let trace = columns.traces[row];
-                if trace == 0 {
-                    continue;
-                }
-                match self.uses[usize::from(columns.series[row])] {
-                    Use::Nothing => {}
-                    Use::Note => self.notes.push((trace, row as u32)),
-                    Use::Span { event, outcome } => {
-                        let end = columns.end_ticks[row];
-                        let start = end.saturating_sub(columns.values[row]);
-                        let times = match same {
-                            true => (start, end),
-                            false => (of.units(world, start), of.units(world, end)),
-                        };
-                        let order = of.rank << 16 | row as u64;
-                        let place = &mut self.starts[trace as usize];
-                        self.spans[*place as usize] =
-                            Span::new(times, order, event, thread, outcome);
-                        *place += 1;
-                    }
-                }
-            }
-            row += range.rows as usize;
+            let (thread, end) = (world.thread(of.number, range.thread), row + range.rows);
+            self.lanes.push((thread, row, end));
+            row = end;
+        }
+        self.lanes.sort_by_key(|(thread, ..)| *thread);
+    }
+
+    fn count(&mut self) {
+        let traces = self.columns.trace_ids.len();
+        self.places.clear();
+        // One more, so that after scattering each trace's place is the end of it.
+        self.places.resize(traces + 2, 0);
+        let (places, is_span) = (self.places.as_mut_slice(), self.is_span.as_slice());
+        for (trace, series) in self.columns.traces.iter().zip(&self.columns.series) {
+            places[*trace as usize + 1] += u32::from(is_span[usize::from(*series)]);
+        }
+        // Those of no trace are not kept.
+        self.places[1] = 0;
+        let mut sum = 0;
+        for place in &mut self.places {
+            sum += *place;
+            *place = sum;
+        }
+        let long = self.spans.len().max(sum as usize);
+        self.spans.resize(long, Span::new((0, 0), 0, 0, 0, 0));
+    }
+
+    fn scatter(&mut self, world: &World, of: &ChunkRef<'_>) {
+        self.notes.clear();
+        if world.domains[of.domain].convert == Convert::Same {
+            self.scatter_at(of.rank, |start, end| (start, end));
+        } else {
+            self.scatter_at(of.rank, |start, end| {
+                (of.units(world, start), of.units(world, end))
+            });
         }
         self.notes.sort_unstable();
     }
 
+    /// `times` makes units of a start and an end in ticks.
+    fn scatter_at(&mut self, rank: u64, times: impl Fn(u64, u64) -> (u64, u64)) {
+        let columns = &self.columns;
+        // Slices are not read anew for each row.
+        let (places, spans) = (self.places.as_mut_slice(), self.spans.as_mut_slice());
+        let uses = self.uses.as_slice();
+        for (thread, from, to) in &self.lanes {
+            let rows = *from as usize..*to as usize;
+            let traces = &columns.traces[rows.clone()];
+            let series = &columns.series[rows.clone()][..traces.len()];
+            let ends = &columns.end_ticks[rows.clone()][..traces.len()];
+            let values = &columns.values[rows][..traces.len()];
+            for at in 0..traces.len() {
+                let trace = traces[at];
+                if trace == 0 {
+                    continue;
+                }
+                let row = *from + at as u32;
+                match uses[usize::from(series[at])] {
+                    Use::Nothing => {}
+                    Use::Note => self.notes.push((trace, row)),
+                    Use::Span { event, outcome } => {
+                        let end = ends[at];
+                        let times = times(end.saturating_sub(values[at]), end);
+                        let order = rank << 16 | u64::from(row);
+                        let place = &mut places[trace as usize];
+                        spans[*place as usize] = Span::new(times, order, event, *thread, outcome);
+                        *place += 1;
+                    }
+                }
+            }
+        }
+    }
+
     /// The traces, by index from 1: where their spans end. They begin where those of the one before end.
     pub(crate) fn ends(&self) -> &[u32] {
-        &self.starts[1..=self.columns.trace_ids.len()]
+        &self.places[1..=self.columns.trace_ids.len()]
     }
 
     /// The notes of each trace, in the order of traces.

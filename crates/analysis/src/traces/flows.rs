@@ -1,49 +1,23 @@
 //! What is summed up of each flow. All of it adds up in any order.
 
+mod annotated;
+mod incomplete;
+
 use std::collections::HashMap;
 
-use super::cells::{Cells, bin_of};
+use super::cells::{Cell, Cells, bin_of};
 use super::counts::Counts;
 use super::flow_key::FlowKey;
 use super::hash::NumberMap;
-use super::notes::{NoteCounts, encode};
+use super::notes::NoteCounts;
 use super::owners::Owners;
+use super::pending::{Pending, owned};
 use super::sample::Sample;
 use super::trace::Trace;
+pub(crate) use incomplete::{Incomplete, Unmeasured};
 
 /// Values of the annotation that flows are split by; with more they are not split.
 pub const MAX_BY_VALUES: usize = 4096;
-/// Annotations of one trace that are looked at.
-const MAX_NOTES: usize = 64;
-
-/// Traces that could not be measured, by reason.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Unmeasured {
-    pub(crate) open: u64,
-    pub(crate) cut: u64,
-    pub(crate) memory: u64,
-}
-
-/// Why a trace is not measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Incomplete {
-    /// Spans of it had not ended.
-    Open,
-    /// It began before recording did.
-    Cut,
-    /// It was closed early, for lack of memory.
-    Memory,
-}
-
-impl Incomplete {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Cut => "cut",
-            Self::Memory => "memory",
-        }
-    }
-}
 
 /// One stage of a flow, of traces in which some stage occurs more than once; of all others only how many there are is
 /// counted, since each has each stage once.
@@ -74,10 +48,11 @@ pub(crate) struct FlowSums {
     pub(crate) key: FlowKey,
     pub(crate) owners: Owners,
     pub(crate) cells: Cells,
+    pending: Pending,
     /// By number of owner; those of gaps stay empty.
     pub(crate) stages: Vec<StageSums>,
-    /// By number of owner: the durations of its spans.
-    pub(crate) inclusive: Vec<u64>,
+    /// By number of owner: what its spans took beyond what they own, as far as some did.
+    pub(crate) shared: Vec<u64>,
     /// Traces that have each stage once.
     pub(crate) plain: u64,
     /// When stages began, of a few traces.
@@ -114,7 +89,6 @@ struct Occurrences {
 pub(crate) struct Scratch {
     occurrences: Vec<Occurrences>,
     touched: Vec<usize>,
-    numbers: Vec<usize>,
     bytes: Vec<u8>,
     seen: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -123,11 +97,12 @@ impl FlowSums {
     pub(crate) fn new(id: u32, key: FlowKey, events: usize) -> Self {
         Self {
             id,
+            pending: Pending::default(),
             key,
             owners: Owners::new(events),
             cells: Cells::default(),
             stages: Vec::new(),
-            inclusive: Vec::new(),
+            shared: Vec::new(),
             plain: 0,
             sample: Sample::default(),
             e2e: Counts::default(),
@@ -155,8 +130,6 @@ impl FlowSums {
         repeats: bool,
         scratch: &mut Scratch,
     ) {
-        let e2e = trace.end_to_end();
-        self.e2e.record(e2e);
         if trace.outcomes != 1 {
             for (bit, count) in self.outcomes.iter_mut().enumerate() {
                 *count += u64::from(trace.outcomes >> bit & 1);
@@ -165,9 +138,9 @@ impl FlowSums {
         }
         self.lossy += u64::from(trace.is_lossy);
         if self.id == u32::MAX {
-            return;
+            return self.e2e.record(trace.end_to_end());
         }
-        self.add_owners(trace, block, bin_of(e2e) >> level, &mut scratch.numbers);
+        self.add_owners(trace, block, level);
         self.sample.offer(trace);
         // The traces of a rule do not all have the same stages.
         if repeats || matches!(self.key, FlowKey::Rule(_)) {
@@ -177,34 +150,60 @@ impl FlowSums {
         }
     }
 
-    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, bin: u32, numbers: &mut Vec<usize>) {
-        numbers.clear();
-        numbers.extend(
-            trace
-                .spans
-                .iter()
-                .map(|span| self.owners.stage(span.event())),
-        );
+    #[inline]
+    fn add_owners(&mut self, trace: &Trace<'_>, block: u32, level: u32) {
+        let e2e = trace.end_to_end();
+        if !Pending::takes(e2e) {
+            return self.add_long(trace, block, level);
+        }
+        let (spans, gaps) = (trace.spans, trace.gaps());
+        let room = self.pending.push(block, e2e, spans.len() + gaps.len());
+        let (stages, waits) = room.split_at_mut(spans.len());
+        for ((word, span), own) in stages.iter_mut().zip(spans).zip(&trace.anatomy.own) {
+            let number = self.owners.stage(span.event());
+            let shared = span.duration() - own;
+            if shared > 0 {
+                share(&mut self.shared, number, shared);
+            }
+            *word = owned(number, *own);
+        }
+        for (word, gap) in waits.iter_mut().zip(gaps) {
+            *word = owned(self.owners.gap(gap.from, gap.to), gap.end - gap.start);
+        }
+        if self.pending.is_long() {
+            self.settle_cells(level);
+        }
+    }
+
+    /// A trace that takes too long to wait with the others.
+    #[cold]
+    #[inline(never)]
+    fn add_long(&mut self, trace: &Trace<'_>, block: u32, level: u32) {
+        let mut times = Vec::new();
+        for (span, own) in trace.spans.iter().zip(&trace.anatomy.own) {
+            let number = self.owners.stage(span.event());
+            let shared = span.duration() - own;
+            if shared > 0 {
+                share(&mut self.shared, number, shared);
+            }
+            times.push((number, *own));
+        }
         let gaps = trace.gaps().iter();
-        numbers.extend(gaps.map(|gap| self.owners.gap(gap.from, gap.to)));
-        let owners = self.owners.list.len();
-        if owners > self.stages.len() {
-            self.stages.resize_with(owners, StageSums::default);
-            self.inclusive.resize(owners, 0);
-        }
-        let row = self.cells.add(block, bin, owners);
-        let (stages, gaps) = numbers.split_at(trace.spans.len());
-        for ((number, span), own) in stages.iter().zip(trace.spans).zip(&trace.anatomy.own) {
-            row[*number] = row[*number].saturating_add(*own);
-            self.inclusive[*number] = self.inclusive[*number].saturating_add(span.duration());
-        }
-        for (number, gap) in gaps.iter().zip(trace.gaps()) {
-            row[*number] = row[*number].saturating_add(gap.end - gap.start);
-        }
+        times.extend(gaps.map(|gap| (self.owners.gap(gap.from, gap.to), gap.end - gap.start)));
+        let e2e = trace.end_to_end();
+        self.e2e.record(e2e);
+        let bin = bin_of(e2e) >> level;
+        let mut row = self.cells.row(Cell { block, bin }, self.owners.list.len());
+        row.count(1);
+        times
+            .iter()
+            .for_each(|(number, time)| row.add(*number, *time));
     }
 
     /// Stages of a trace in which some occur more than once.
     fn add_repeated(&mut self, trace: &Trace<'_>, scratch: &mut Scratch) {
+        let owners = self.owners.list.len();
+        self.stages.resize_with(owners, StageSums::default);
         let found = &mut scratch.occurrences;
         found.resize(found.len().max(self.stages.len()), Occurrences::default());
         for span in trace.spans {
@@ -239,56 +238,6 @@ impl FlowSums {
         }
     }
 
-    /// Adds what annotations say of a measured trace.
-    pub(crate) fn add_notes(
-        &mut self,
-        trace: &Trace<'_>,
-        by: Option<&[u8]>,
-        scratch: &mut Scratch,
-    ) {
-        if let (Some(lag), Some(response)) = (trace.lag_ns(), trace.response_ns()) {
-            self.early += u64::from(lag < 0);
-            self.lag.record(lag.max(0) as u64);
-            self.response.record(response);
-        }
-        let bin = bin_of(trace.end_to_end());
-        scratch.seen.clear();
-        for (key, value) in trace.annotations().take(MAX_NOTES) {
-            encode(value, &mut scratch.bytes);
-            let bytes = &scratch.bytes;
-            // A trace counts once, however often it says the same.
-            if scratch.seen.iter().any(|(k, v)| k == key && v == bytes) {
-                continue;
-            }
-            self.notes.add(key, bytes, bin);
-            if by == Some(key) && !scratch.seen.iter().any(|(seen, _)| seen == key) {
-                self.add_by(trace, bytes);
-            }
-            scratch.seen.push((key.to_vec(), bytes.clone()));
-        }
-    }
-
-    fn add_by(&mut self, trace: &Trace<'_>, value: &[u8]) {
-        if self.too_many_by {
-            return;
-        }
-        if !self.by.contains_key(value) {
-            self.by.insert(value.into(), ByCounts::default());
-            self.check_by();
-        }
-        if let Some(counts) = self.by.get_mut(value) {
-            counts.e2e.record(trace.end_to_end());
-            counts.failed += u64::from(trace.outcomes > 1);
-        }
-    }
-
-    fn check_by(&mut self) {
-        if self.by.len() > MAX_BY_VALUES {
-            self.too_many_by = true;
-            self.by = HashMap::new();
-        }
-    }
-
     pub(crate) fn count_incomplete(&mut self, why: Incomplete, age: u64) {
         match why {
             Incomplete::Open => {
@@ -300,8 +249,35 @@ impl FlowSums {
         }
     }
 
-    pub(crate) fn settle(&mut self) {
-        self.cells.settle();
+    /// Adds to the cells what is pending.
+    #[inline(never)]
+    fn settle_cells(&mut self, level: u32) {
+        let Self {
+            pending,
+            owners,
+            cells,
+            e2e,
+            ..
+        } = self;
+        let owners = owners.list.len();
+        pending.drain(|trace| {
+            e2e.record(trace.end_to_end);
+            let bin = bin_of(trace.end_to_end) >> level;
+            let block = trace.block;
+            let mut row = cells.row(Cell { block, bin }, owners);
+            row.count(1);
+            for (owner, time) in trace.owners() {
+                row.add(owner, time);
+            }
+        });
+    }
+
+    /// Counts and adds all that is pending: before anything is merged or looked at. `level` is how often bins were joined.
+    pub(crate) fn settle(&mut self, level: u32) {
+        self.settle_cells(level);
+        let owners = self.owners.list.len();
+        self.stages.resize_with(owners, StageSums::default);
+        self.shared.resize(owners, 0);
         let counts = [
             &mut self.e2e,
             &mut self.lag,
@@ -323,11 +299,10 @@ impl FlowSums {
             .collect();
         self.stages
             .resize_with(self.owners.list.len(), StageSums::default);
-        self.inclusive.resize(self.owners.list.len(), 0);
-        for ((number, stage), inclusive) in numbers.iter().zip(&other.stages).zip(&other.inclusive)
-        {
+        self.shared.resize(self.owners.list.len(), 0);
+        for ((number, stage), shared) in numbers.iter().zip(&other.stages).zip(&other.shared) {
             self.stages[*number].merge(stage);
-            self.inclusive[*number] = self.inclusive[*number].saturating_add(*inclusive);
+            self.shared[*number] = self.shared[*number].saturating_add(*shared);
         }
         self.plain += other.plain;
         self.sample.merge(other.sample);
@@ -365,11 +340,30 @@ impl FlowSums {
         self.unmeasured.memory += other.unmeasured.memory;
     }
 
+    /// By number of owner: what it owns of all traces. To be settled before.
+    pub(crate) fn own(&self) -> Vec<u128> {
+        let mut own = vec![0; self.owners.list.len()];
+        self.cells.for_each(|_, _, sums| {
+            for (own, sum) in own.iter_mut().zip(sums) {
+                *own += u128::from(*sum);
+            }
+        });
+        own
+    }
+
     /// Traces, measured or not.
     pub(crate) fn traces(&self) -> u64 {
         let Unmeasured { open, cut, memory } = self.unmeasured;
         self.e2e.count + open + cut + memory
     }
+}
+
+#[inline]
+fn share(sums: &mut Vec<u64>, number: usize, time: u64) {
+    if number >= sums.len() {
+        sums.resize(number + 1, 0);
+    }
+    sums[number] = sums[number].saturating_add(time);
 }
 
 impl StageSums {

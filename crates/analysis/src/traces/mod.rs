@@ -24,6 +24,7 @@ mod naming;
 mod notes;
 mod options;
 mod owners;
+mod pending;
 mod repeats;
 mod result;
 mod run;

@@ -23,8 +23,8 @@ pub(crate) struct Owners {
     pub(crate) list: Vec<Owner>,
     /// With few events: by event, its number.
     stages: Vec<u16>,
-    /// With few events: by pair of events, its number; rows are made when needed.
-    gaps: Vec<Vec<u16>>,
+    /// With few events: by pair of events, its number; made when needed.
+    gaps: Vec<u16>,
     /// With many events.
     numbers: NumberMap<(u32, u32), u16>,
 }
@@ -36,7 +36,7 @@ impl Owners {
         Self {
             list: Vec::new(),
             stages: vec![UNSEEN; few],
-            gaps: vec![Vec::new(); few],
+            gaps: Vec::new(),
             numbers: NumberMap::default(),
         }
     }
@@ -51,11 +51,8 @@ impl Owners {
 
     #[inline]
     pub(crate) fn gap(&mut self, from: u32, to: u32) -> usize {
-        let known = self
-            .gaps
-            .get(from as usize)
-            .and_then(|row| row.get(to as usize));
-        match known {
+        let place = from as usize * self.stages.len() + to as usize;
+        match self.gaps.get(place) {
             Some(number) if *number != UNSEEN => usize::from(*number),
             _ => self.find(Owner::Gap(from, to)),
         }
@@ -87,9 +84,9 @@ impl Owners {
                 }
             }
             Owner::Gap(from, to) => {
-                if let Some(row) = self.gaps.get_mut(from as usize) {
-                    row.resize(few, UNSEEN);
-                    row[to as usize] = number;
+                self.gaps.resize(few * few, UNSEEN);
+                if let Some(slot) = self.gaps.get_mut(from as usize * few + to as usize) {
+                    *slot = number;
                 }
             }
         }

@@ -93,7 +93,7 @@ pub struct Times {
 pub struct Flow {
     /// Its name: the first and last of its events, or what the rule says. No two flows have the same.
     pub flow: String,
-    /// Its events, in the order of their median first start, of 128 random traces if it has more.
+    /// Its events, in the order of their median first start, of 64 random traces if it has more.
     pub events: Vec<String>,
     /// Whether a rule defined it.
     pub by_rule: bool,

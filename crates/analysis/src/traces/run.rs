@@ -28,6 +28,9 @@ use crate::warning::{Warning, WarningKind};
 /// depends on it.
 const ROUND: usize = 32;
 
+/// Bytes of the cells of all workers together, at most: beyond, they are put together before more is read.
+const MAX_BYTES: usize = 512 << 20;
+
 /// Everything that is known before any row is read.
 pub(crate) struct Run<'a> {
     set: &'a CaptureSet,
@@ -128,7 +131,15 @@ impl<'a> Run<'a> {
                 leave(seat);
             });
             let mut idle = seats.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.iter_mut().for_each(|seat| seat.analyst.flows.bound());
+            idle.par_iter_mut()
+                .for_each(|seat| seat.analyst.flows.bound());
+            let bytes = idle.iter().map(|seat| seat.analyst.flows.bytes());
+            if bytes.sum::<usize>() > MAX_BYTES {
+                // What the flows have in common is then held once.
+                let rest = idle.split_off(1);
+                rest.into_iter()
+                    .for_each(|seat| idle[0].analyst.merge(seat.analyst));
+            }
         }
         let seats = seats.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut analysts = seats.into_iter().map(|seat| seat.analyst);
@@ -310,30 +321,27 @@ impl<'a> Run<'a> {
         seat.repeats
             .extend(ids.iter().map(|id| ahead.repeats.may_repeat(domain, *id)));
         let mut from = 0;
-        for (at, to) in grouped.ends().iter().enumerate() {
-            let (id, mine) = (
-                grouped.columns.trace_ids[at],
-                &mut spans[from..*to as usize],
-            );
+        for (at, (id, to)) in ids.iter().zip(grouped.ends()).enumerate() {
+            let mine = &mut spans[from..*to as usize];
             from = *to as usize;
             notes.clear();
             while let Some((_, row)) = rows.next_if(|(trace, _)| *trace == at as u32 + 1) {
                 notes.extend(grouped.note(&self.world, of, &strings, *row));
             }
-            if id == 0 || (mine.is_empty() && notes.is_empty()) {
+            if *id == 0 || (mine.is_empty() && notes.is_empty()) {
                 continue;
             }
             if seat.repeats[at] {
                 fragments
                     .ids
-                    .push((id, mine.len() as u32, notes.len() as u32));
+                    .push((*id, mine.len() as u32, notes.len() as u32));
                 fragments.spans.extend_from_slice(mine);
                 fragments.notes.extend(notes.iter().map(OwnedNote::of));
                 continue;
             }
             let closing = Closing {
                 domain: of.domain,
-                id,
+                id: *id,
                 early: false,
             };
             seat.analyst.close(scene, closing, mine, &notes);

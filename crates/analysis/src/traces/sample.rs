@@ -1,16 +1,18 @@
 //! A few traces of a flow, to tell in which order its stages begin.
 
+use std::collections::BinaryHeap;
+
 use super::hash::spread;
 use super::trace::Trace;
 
 /// Traces that are kept of a flow.
-const SIZE: usize = 128;
+const SIZE: usize = 64;
 
 /// The traces whose ids have the least hashes: a random choice that does not depend on the order in which they come.
 #[derive(Debug, Default)]
 pub(crate) struct Sample {
-    /// Sorted.
-    kept: Vec<Firsts>,
+    /// The one with the greatest hash first.
+    kept: BinaryHeap<Firsts>,
     /// No greater hash has a place, once there are enough.
     floor: Option<u64>,
 }
@@ -49,11 +51,12 @@ impl Sample {
     }
 
     fn insert(&mut self, firsts: Firsts) {
-        let at = self.kept.partition_point(|each| *each < firsts);
-        self.kept.insert(at, firsts);
-        self.kept.truncate(SIZE);
+        self.kept.push(firsts);
+        if self.kept.len() > SIZE {
+            self.kept.pop();
+        }
         if self.kept.len() == SIZE {
-            self.floor = self.kept.last().map(|last| last.hash);
+            self.floor = self.kept.peek().map(|last| last.hash);
         }
     }
 

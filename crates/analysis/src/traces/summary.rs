@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use perf_format::Histogram;
+use rayon::prelude::*;
 
 use super::ahead::Ahead;
 use super::analyst::Analyst;
@@ -59,7 +60,7 @@ impl Summary<'_> {
         });
         let patterns = self.patterns();
         let orders: Vec<Vec<u32>> = flows
-            .iter()
+            .par_iter()
             .map(|flow| self.events_in_order(flow))
             .collect();
         let names = self.names(&flows, &orders);
@@ -242,12 +243,8 @@ impl Summary<'_> {
     }
 
     fn owners(&self, flow: &FlowSums, order: &[usize]) -> Vec<OwnerStats> {
-        let mut sums = vec![0_u128; order.len()];
-        for (_, _, row) in flow.cells.iter() {
-            for (sum, number) in sums.iter_mut().zip(order) {
-                *sum += u128::from(row.get(*number).copied().unwrap_or(0));
-            }
-        }
+        let own = flow.own();
+        let sums: Vec<u128> = order.iter().map(|number| own[*number]).collect();
         let total: u128 = sums.iter().sum();
         let means = means(&sums, flow.e2e.count, self.world.ns_per_unit);
         let name = |event: u32| self.world.event_name(event).to_owned();
@@ -263,7 +260,8 @@ impl Summary<'_> {
                 match flow.owners.list[*number] {
                     Owner::Stage(event) => {
                         let stage = &flow.stages[*number];
-                        let inclusive = flow.inclusive[*number] as f64 * self.world.ns_per_unit;
+                        let inclusive = sum.saturating_add(flow.shared[*number].into());
+                        let inclusive = inclusive as f64 * self.world.ns_per_unit;
                         let spans = flow.plain + stage.spans;
                         OwnerStats {
                             kind: OwnerKind::Stage,

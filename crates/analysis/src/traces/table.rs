@@ -60,31 +60,30 @@ impl FlowTable {
         }
     }
 
-    /// The flow of a trace of these events (any order, any repetition), and whether one of them is repeated.
+    /// The flow of a trace of these events (any order, any repetition), and whether one of them is repeated. `bits` are those
+    /// of the events modulo 64.
     #[inline]
-    pub(crate) fn find(&mut self, events: impl Iterator<Item = u32> + Clone) -> (Place, bool) {
+    pub(crate) fn find(
+        &mut self,
+        bits: u64,
+        events: impl ExactSizeIterator<Item = u32>,
+    ) -> (Place, bool) {
         if self.events > 64 {
-            return self.find_by_set(events);
+            return self.find_any(events);
         }
-        let (mut bits, mut repeats) = (0_u64, false);
-        for event in events.clone() {
-            let bit = 1 << event;
-            repeats |= bits & bit != 0;
-            bits |= bit;
+        if let Some(place) = self.by_bits.get(&bits) {
+            return (*place, (bits.count_ones() as usize) < events.len());
         }
-        match self.by_bits.get(&bits) {
-            Some(place) => (*place, repeats),
-            None => {
-                let (place, _) = self.find_by_set(events);
-                if place != OTHER {
-                    self.by_bits.insert(bits, place);
-                }
-                (place, repeats)
-            }
+        let (place, repeats) = self.find_any(events);
+        if place != OTHER {
+            self.by_bits.insert(bits, place);
         }
+        (place, repeats)
     }
 
-    fn find_by_set(&mut self, events: impl Iterator<Item = u32>) -> (Place, bool) {
+    /// The same of any events.
+    #[inline(never)]
+    pub(crate) fn find_any(&mut self, events: impl Iterator<Item = u32>) -> (Place, bool) {
         let mut set = std::mem::take(&mut self.set);
         set.clear();
         set.extend(events);
@@ -132,9 +131,10 @@ impl FlowTable {
             let (kept, given_up): (Vec<_>, Vec<_>) = std::mem::take(&mut self.flows)
                 .into_iter()
                 .partition(|flow| flow.key.hash() <= ceiling);
-            given_up
-                .iter()
-                .for_each(|flow| self.other.merge_counts(flow));
+            for mut flow in given_up {
+                flow.settle(self.level);
+                self.other.merge_counts(&flow);
+            }
             self.flows = kept;
         }
         self.by_bits.clear();
@@ -200,21 +200,23 @@ impl FlowTable {
 
     /// Counts what is pending: before anything is merged or looked at.
     pub(crate) fn settle(&mut self) {
-        self.flows.iter_mut().for_each(FlowSums::settle);
-        self.other.settle();
+        let level = self.level;
+        let flows = self.flows.iter_mut().chain(Some(&mut self.other));
+        flows.for_each(|flow| flow.settle(level));
     }
 
     /// Keeps cells within their bound. How coarse they become depends on all traces, not on their order.
     pub(crate) fn bound(&mut self) {
-        let bytes = |flows: &[FlowSums]| {
-            flows
-                .iter()
-                .map(|flow| flow.cells.bytes(flow.owners.list.len()))
-                .sum::<usize>()
-        };
-        while bytes(&self.flows) > MAX_CELL_BYTES && self.level < 12 {
+        self.settle();
+        while self.bytes() > MAX_CELL_BYTES && self.level < 12 {
             self.coarsen_to(self.level + 1);
         }
+    }
+
+    /// Bytes of all cells.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |flow: &FlowSums| flow.cells.bytes(flow.owners.list.len());
+        self.flows.iter().map(of).sum()
     }
 
     fn coarsen_to(&mut self, level: u32) {

@@ -95,7 +95,7 @@ impl<'a> Trace<'a> {
         self.end - self.start
     }
 
-    /// Its spans, by thread and then by start.
+    /// Its spans, thread by thread; those of one in the order recorded, or by start.
     pub fn spans(&self) -> &'a [Span] {
         self.spans
     }

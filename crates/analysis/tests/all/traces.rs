@@ -56,7 +56,15 @@ impl TraceSink for Seen {
             let name = trace.world().thread_name(thread);
             name.strip_prefix("worker-").unwrap().parse().unwrap()
         };
-        let spans = trace.spans().iter();
+        // By thread and start; a parent goes before its children.
+        let depth = |at: usize| std::iter::successors(Some(at), |at| trace.parent(*at)).count();
+        let mut order: Vec<usize> = (0..trace.spans().len()).collect();
+        order.sort_by_key(|at| {
+            let span = &trace.spans()[*at];
+            (span.thread(), span.start, !span.end, depth(*at))
+        });
+        let place = |at: usize| order.iter().position(|each| *each == at).unwrap();
+        let spans = order.iter().map(|at| &trace.spans()[*at]);
         let mut sum: u64 = trace.gaps().iter().map(|gap| gap.end - gap.start).sum();
         sum += (0..trace.spans().len())
             .map(|at| trace.own(at))
@@ -78,9 +86,9 @@ impl TraceSink for Seen {
                     )
                 })
                 .collect(),
-            own: (0..trace.spans().len()).map(|at| trace.own(at)).collect(),
-            parents: (0..trace.spans().len())
-                .map(|at| trace.parent(at))
+            own: order.iter().map(|at| trace.own(*at)).collect(),
+            parents: (order.iter())
+                .map(|at| trace.parent(*at).map(place))
                 .collect(),
             gaps: (trace.gaps().iter())
                 .map(|gap| (event(gap.from), event(gap.to), gap.start, gap.end))
