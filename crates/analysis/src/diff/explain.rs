@@ -97,13 +97,15 @@ fn outcomes(sides: &[Vec<&Series>; 2]) -> Vec<OutcomeMove> {
         let all: u64 = side.iter().map(|series| series.total()).sum();
         side.iter().map(|series| of(series)).sum::<u64>() as f64 / all.max(1) as f64
     };
-    let each: [(&'static str, fn(&Series) -> u64); 2] =
-        [("failed", Series::failed), ("cancelled", Series::cancelled)];
-    let moves = each.map(|(outcome, of)| OutcomeMove {
+    let moved = |outcome: &'static str, of: fn(&Series) -> u64| OutcomeMove {
         outcome,
         base: share(&sides[0], of),
         new: share(&sides[1], of),
-    });
-    let moved = |each: &OutcomeMove| (each.new - each.base).abs() >= LEAST_SHARE;
-    moves.into_iter().filter(moved).collect()
+    };
+    let moves = [
+        moved("failed", Series::failed),
+        moved("cancelled", Series::cancelled),
+    ];
+    let shows = |each: &OutcomeMove| (each.new - each.base).abs() >= LEAST_SHARE;
+    moves.into_iter().filter(shows).collect()
 }

@@ -25,7 +25,7 @@ pub(super) fn provisional(
     }
     let hosts = sides.map(hosts);
     if hosts[0] != hosts[1] {
-        let [base, new] = hosts.each_ref().map(|hosts| joined(hosts));
+        let [base, new] = hosts.each_ref().map(joined);
         reasons.push(format!(
             "the base was recorded on {base}, the new side on {new}"
         ));

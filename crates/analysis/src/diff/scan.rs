@@ -32,7 +32,7 @@ pub fn summarise(
     for capture in set.singly() {
         let (summary, more) = one(&capture, options)?;
         summaries.push(summary);
-        warnings.extend(more.into_iter().filter(|each| concerns(each)));
+        warnings.extend(more.into_iter().filter(concerns));
     }
     warnings.dedup();
     Ok((summaries, warnings))
