@@ -2,6 +2,7 @@
 
 pub(crate) mod captures;
 mod damage;
+mod diff;
 mod gates;
 mod html;
 mod info;

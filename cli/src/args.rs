@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Report(cmd::report::Args),
     Traces(cmd::traces::Args),
     Sla(cmd::sla::Args),
+    Diff(cmd::diff::Args),
+    Calibrate(cmd::calibrate::Args),
     Plot(cmd::plot::Args),
     Export(cmd::export::Args),
     Import(cmd::import::Args),

@@ -116,6 +116,14 @@ fn option<'a>(command: &'a Command, argument: &str) -> Option<(&'a Arg, bool)> {
     }
 }
 
+/// The whole of this run, as a shell takes it.
+pub(crate) fn whole() -> String {
+    let arguments = std::env::args_os().skip(1);
+    let words = arguments.map(|argument| quoted(&argument.to_string_lossy()));
+    let words: Vec<String> = words.collect();
+    format!("perf-analyze {}", words.join(" "))
+}
+
 /// `argument` as a shell takes it for one word.
 fn quoted(argument: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-./,:=+@%".contains(c);

@@ -60,7 +60,7 @@ impl Unmatched {
 }
 
 /// The names most like `pattern`, whatever their case, the best first.
-fn nearest(pattern: &str, names: &[String]) -> Vec<String> {
+pub(crate) fn nearest(pattern: &str, names: &[String]) -> Vec<String> {
     let letters = |text: &str| -> String {
         // A hostile name may be long; what matters stands at its start.
         text.chars()

@@ -27,6 +27,8 @@ fn main() -> ExitCode {
     let verdict = match Cli::parse().command {
         Command::Report(args) => cmd::report::run(&args),
         Command::Sla(args) => cmd::sla::run(&args),
+        Command::Diff(args) => cmd::diff::run(&args),
+        Command::Calibrate(args) => cmd::calibrate::run(&args),
         Command::Traces(args) => cmd::traces::run(&args),
         Command::Export(args) => cmd::export::run(&args),
         Command::Import(args) => cmd::import::run(&args),

@@ -35,15 +35,28 @@ pub(crate) fn give(answer: &impl Answer, args: &OutputArgs) -> Result<()> {
         .as_deref()
         .filter(|path| *path != Path::new("-"));
     let content = match args.format {
-        Format::Text => perf_render::text(&answer.document(), text_style(args, file)),
+        Format::Text => as_text(&answer.document(), args.wide, file),
         Format::Json => perf_render::json::json(answer.value())?,
         Format::Markdown => perf_render::markdown(&answer.document(), args.wide),
         Format::Csv => perf_render::csv(&answer.sheet()),
     };
+    put(content.as_bytes(), file)
+}
+
+/// Writes to a file, which appears whole or not at all, or without one to standard output.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn put(content: &[u8], file: Option<&Path>) -> Result<()> {
     match file {
-        Some(path) => write_whole(path, content.as_bytes()),
-        None => to_stdout(content.as_bytes()),
+        Some(path) => write_whole(path, content),
+        None => to_stdout(content),
     }
+}
+
+/// `document` as text for a file, or for what standard output is.
+pub(crate) fn as_text(document: &Document, wide: bool, file: Option<&Path>) -> String {
+    perf_render::text(document, text_style(wide, file))
 }
 
 /// Writes to standard output. A reader that has gone away is no error.
@@ -58,11 +71,11 @@ pub(crate) fn to_stdout(content: &[u8]) -> Result<()> {
     }
 }
 
-fn text_style(args: &OutputArgs, file: Option<&Path>) -> TextStyle {
+fn text_style(wide: bool, file: Option<&Path>) -> TextStyle {
     TextStyle {
         width: if file.is_none() { columns() } else { None },
         colour: file.is_none() && AutoStream::choice(&io::stdout()) != ColorChoice::Never,
-        wide: args.wide,
+        wide,
     }
 }
 

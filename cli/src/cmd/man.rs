@@ -18,6 +18,8 @@ pub(crate) const COMMANDS: [&str; 11] = [
     "report",
     "traces",
     "sla",
+    "diff",
+    "calibrate",
     "plot",
     "export",
     "import",

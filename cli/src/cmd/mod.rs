@@ -1,6 +1,8 @@
 //! The commands, one file each: what they take, and what they do.
 
+pub(crate) mod calibrate;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;

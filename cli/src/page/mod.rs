@@ -6,6 +6,7 @@ use perf_render::{Document, Note, Tone};
 use crate::gate::Unmatched;
 
 mod capture;
+pub(crate) mod diff;
 mod events;
 pub(crate) mod html;
 pub(crate) mod in_short;

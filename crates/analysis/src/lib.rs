@@ -16,6 +16,7 @@
 
 pub mod capture;
 mod cover;
+pub mod diff;
 mod error;
 mod held;
 pub mod info;

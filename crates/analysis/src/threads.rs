@@ -6,7 +6,10 @@ use crate::error::{Error, ErrorKind};
 
 /// Runs `work` on a pool of its own, so that its size is the caller's choice and nobody else's tasks get in
 /// between. `None`: one thread a core.
-pub(crate) fn with_threads<T: Send>(
+///
+/// # Errors
+/// Those of `work`; threads that cannot be started.
+pub fn with_threads<T: Send>(
     threads: Option<usize>,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> Result<T, Error> {

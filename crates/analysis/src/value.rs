@@ -60,6 +60,9 @@ impl Percentile {
         Self(999 * PER_PERCENT / 10),
     ];
 
+    /// The usual one between the half and the tail.
+    pub(crate) const P90: Self = Self(90 * PER_PERCENT);
+
     /// The hundredth: the greatest value.
     pub(crate) const HIGHEST: Self = Self(100 * PER_PERCENT);
 

@@ -12,6 +12,7 @@ mod document;
 pub mod escape;
 pub mod html;
 pub mod json;
+pub mod junit;
 mod markdown;
 pub mod number;
 pub mod plot;

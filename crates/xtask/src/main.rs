@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod calibrate_diff;
 mod chromium;
 mod python;
 mod shell;
@@ -23,11 +24,14 @@ enum Chore {
     Test(test::Args),
     /// Measure what recording and reading cost, and print the table
     Bench(bench::Args),
+    /// Prove how often `perf-analyze diff` is right, and print the tables
+    CalibrateDiff(calibrate_diff::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Test(args) => test::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::CalibrateDiff(args) => calibrate_diff::run(&args),
     }
 }

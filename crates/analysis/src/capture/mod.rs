@@ -84,6 +84,14 @@ impl CaptureSet {
         &self.warnings
     }
 
+    /// Each capture as a set of its own. What opening found stays with the whole.
+    pub(crate) fn singly(self) -> impl Iterator<Item = CaptureSet> {
+        self.captures.into_iter().map(|capture| CaptureSet {
+            captures: vec![capture],
+            warnings: Vec::new(),
+        })
+    }
+
     pub(crate) fn captures(&self) -> &[Capture] {
         &self.captures
     }

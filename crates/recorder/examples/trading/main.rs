@@ -20,6 +20,7 @@ mod strategy;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -51,6 +52,9 @@ struct Args {
     /// Seed of the market
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Microseconds that every signal takes longer, as a slower build would: a busy wait
+    #[arg(long, default_value_t = 0)]
+    spin_us: u64,
     /// The capture: a file that does not exist yet, or a directory, with a slash at its end
     #[arg(long, default_value = "captures/")]
     out: PathBuf,
@@ -101,8 +105,9 @@ fn run(args: &Args) -> Result<()> {
     let mut strategies = Vec::new();
     for number in 0..STRATEGIES {
         let (events, jobs, shared) = (bus.queue(number), Arc::clone(&jobs), Arc::clone(&shared));
+        let spin = Duration::from_micros(args.spin_us);
         strategies.push(spawn(&format!("strategy-{number}"), move || {
-            strategy_thread(&events, &jobs, &shared)
+            strategy_thread(&events, &jobs, &shared, spin)
         })?);
     }
     let mut executors = Vec::new();
@@ -140,7 +145,12 @@ fn run(args: &Args) -> Result<()> {
 }
 
 /// Handles the candles of a strategy's symbols; the orders of a signal are given to all executors at once.
-fn strategy_thread(events: &Queue<CandleClosed>, jobs: &Queue<Job>, shared: &Shared) {
+fn strategy_thread(
+    events: &Queue<CandleClosed>,
+    jobs: &Queue<Job>,
+    shared: &Shared,
+    spin: Duration,
+) {
     let mut histories: Vec<History> = SYMBOLS.iter().map(|_| History::default()).collect();
     let mut handled = 0;
     while let Some((event, waiting)) = events.pop() {
@@ -150,6 +160,7 @@ fn strategy_thread(events: &Queue<CandleClosed>, jobs: &Queue<Job>, shared: &Sha
         let signal = {
             let _span = measure!(SIGNAL_GENERATION);
             let _heap = shared.mutate();
+            busy_wait(spin);
             histories[event.symbol].on_candle(event.candle)
         };
         handled += 1;
@@ -169,6 +180,14 @@ fn strategy_thread(events: &Queue<CandleClosed>, jobs: &Queue<Job>, shared: &Sha
                 number,
             });
         }
+    }
+}
+
+/// Takes processor time, and no less than `length`.
+fn busy_wait(length: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < length {
+        std::hint::spin_loop();
     }
 }
 

@@ -10,12 +10,15 @@
 //! | [`levels`] | gauges and counters over time |
 //! | [`stages`] | which stage or queue the time of a flow goes to, typically and in the tail |
 //! | [`waterfall`] | one trace, span by span |
+//! | [`curves`] | the percentiles of two builds, one over the other |
+//! | [`shift`] | how much slower or faster the new one is, at every percentile |
 //!
 //! Every one takes whatever figures there are: none, one, all equal, all zero. The bytes depend on nothing but the
 //! figures, and no picture is larger than [`MAX_BYTES`]: callers bin to pixels ([`MAX_SLOTS`], [`MAX_BINS`]), and what
 //! is more than that is left out and said so. Names come out as in the rest of this crate, never as markup.
 
 mod canvas;
+mod compared;
 mod cumulative;
 mod data;
 mod distribution;
@@ -28,6 +31,7 @@ mod limits;
 mod metrics;
 mod percentiles;
 mod scale;
+mod shift;
 mod stages;
 mod theme;
 mod throughput;
@@ -35,6 +39,7 @@ mod ticks;
 mod waterfall;
 
 pub use canvas::{Picture, TimeFrame};
+pub use compared::{Compared, Shift, curves};
 pub use cumulative::cumulative;
 pub use data::{
     Band, Bin, Breakdown, Course, LatencySlot, Level, Levels, Limit, Lost, OverTime, Part, Ranked,
@@ -44,6 +49,7 @@ pub use distribution::distribution;
 pub use latency::latency_over_time;
 pub use levels::levels;
 pub use percentiles::percentiles;
+pub use shift::shift;
 pub use stages::stages;
 pub use theme::{SERIES, Theme};
 pub use throughput::throughput;
