@@ -14,7 +14,7 @@ Examples:
   perf-analyze man report > perf-analyze-report.1";
 
 /// What there is a page of.
-pub(crate) const COMMANDS: [&str; 11] = [
+pub(crate) const COMMANDS: [&str; 13] = [
     "report",
     "traces",
     "sla",

@@ -682,7 +682,7 @@ fn busy(whole: &Whole, market: &Market) -> BTreeSet<&'static str> {
         let mine: Vec<&Made> = (market.made.iter())
             .filter(|made| Some(made.thread) == thread)
             .collect();
-        let last = mine.iter().rposition(|made| after(&made)).unwrap();
+        let last = mine.iter().rposition(after).unwrap();
         for made in mine[..last].iter().rev().take(32) {
             if made.end <= *from_time {
                 break;
