@@ -281,7 +281,7 @@ fn rules_are_lines_marks_and_shades() {
         }
     }
     // Candles end 10 ms from each other, the first 5 ms after noon.
-    let mut expected = vec![0; 12];
+    let mut expected = [0; 12];
     for number in 0..6000 {
         if candle_ns(number) >= 15_000 {
             expected[number as usize * 10 / 5000] += 1;
