@@ -57,7 +57,7 @@ same name are replaced, others in the directory are left alone. The eight events
 
 With rules (--sla, --config) percentiles, latency-over-time, distribution and cdf have a line for the limit of each rule on the \
 values of their event, and latency-over-time marks the slots with values beyond the lowest limit, and shades when a rule was \
-broken. Rules on means, rates, errors or traces have no line; `perf-analyze sla` and `report --html` judge them too.
+broken. Other rules have no line: `perf-analyze sla` says what became of all.
 
 Figures come from the histograms that the recorder keeps in the capture, and from its records where slots of time cut \
 through one, as in `perf-analyze report`.";

@@ -33,21 +33,22 @@ pub(crate) fn of_all(series: &[&Series]) -> Vec<Limit> {
     all.collect()
 }
 
-/// A dashed line a limit, each with its label on it; labels that would lie on each other stand side by side.
+/// A dashed line a limit, each with its label in it; labels that would lie on each other stand side by side.
 pub(crate) fn across(canvas: &mut Canvas<'_>, frame: &Frame<'_>, limits: &[Limit]) {
     let plot = frame.plot;
-    let lines: Vec<(&Limit, f64)> = shown(limits)
-        .map(|limit| (limit, frame.y(limit.value as f64)))
-        .collect();
-    for (_, y) in &lines {
-        canvas.dashes((plot.left, plot.right), *y, Ink::Alarm, 1.5);
+    let mut tags: Vec<Tag> = Vec::new();
+    for limit in shown(limits) {
+        let y = frame.y(limit.value as f64);
+        let beside = tags.iter().filter(|tag| (y - tag.y).abs() < PITCH);
+        let left = beside.fold(plot.left + 4.0, |left, tag| left.max(tag.right() + 6.0));
+        tags.push(Tag::new(&limit.label, (left, plot.right), y));
     }
-    let mut taken: Vec<(f64, f64)> = Vec::new();
-    for (limit, y) in lines {
-        let beside = taken.iter().filter(|(_, other)| (y - other).abs() < PITCH);
-        let left = beside.fold(plot.left + 4.0, |left, (right, _)| left.max(*right + 6.0));
-        let right = tag(canvas, (left, plot.right), y, &limit.label);
-        taken.push((right, y));
+    for tag in &tags {
+        canvas.dashes((plot.left, tag.left), tag.y, Ink::Alarm, 1.5);
+        canvas.dashes((tag.right(), plot.right), tag.y, Ink::Alarm, 1.5);
+    }
+    for tag in &tags {
+        tag.draw(canvas);
     }
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn upright(
             behind
         };
         let y = first + pitch * row as f64;
-        tag(canvas, (left, plot.right), y, &limit.label);
+        Tag::new(&limit.label, (left, plot.right), y).draw(canvas);
     }
 }
 
@@ -92,22 +93,46 @@ fn shown(limits: &[Limit]) -> impl Iterator<Item = &Limit> {
     limits.into_iter().take(MOST)
 }
 
-/// Writes a label on ground of its own, as much of it as there is room for, and says where it ends.
-fn tag(canvas: &mut Canvas<'_>, (left, furthest): (f64, f64), y: f64, label: &str) -> f64 {
-    let room = furthest - left - 2.0 * MARGIN;
-    if room < LEAST.min(width(label, SMALL)) {
-        return left;
+/// A label on ground of its own.
+struct Tag {
+    /// Empty where nothing of it could be read.
+    label: String,
+    left: f64,
+    /// Its middle.
+    y: f64,
+}
+
+impl Tag {
+    /// As much of `label` as there is room for.
+    fn new(label: &str, (left, furthest): (f64, f64), y: f64) -> Tag {
+        let room = furthest - left - 2.0 * MARGIN;
+        let label = if room < LEAST.min(width(label, SMALL)) {
+            String::new()
+        } else {
+            fitted(label, SMALL, room)
+        };
+        Tag { label, left, y }
     }
-    let label = fitted(label, SMALL, room);
-    let right = left + width(&label, SMALL) + 2.0 * MARGIN;
-    let rect = Rect {
-        left,
-        right,
-        top: y - PITCH / 2.0,
-        bottom: y + PITCH / 2.0,
-    };
-    canvas.rect(rect, Ink::Ground, 0.7);
-    let at = (left + MARGIN, y);
-    canvas.text(at, &label, SMALL, Ink::Alarm, Anchor::Left);
-    right
+
+    fn right(&self) -> f64 {
+        match self.label.is_empty() {
+            true => self.left,
+            false => self.left + width(&self.label, SMALL) + 2.0 * MARGIN,
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>) {
+        if self.label.is_empty() {
+            return;
+        }
+        let rect = Rect {
+            left: self.left,
+            right: self.right(),
+            top: self.y - PITCH / 2.0,
+            bottom: self.y + PITCH / 2.0,
+        };
+        canvas.rect(rect, Ink::Ground, 0.7);
+        let at = (self.left + MARGIN, self.y);
+        canvas.text(at, &self.label, SMALL, Ink::Alarm, Anchor::Left);
+    }
 }
