@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use perf_format::TraceId;
 
 use super::anatomy::Anatomy;
+use super::extras::Extras;
 use super::flows::{Incomplete, Scratch};
 use super::intervals::Intervals;
 use super::kept::{Kept, MAX_ASKED, Slowest, renamed};
 use super::span::Span;
 use super::table::{Ends, FlowTable};
-use super::trace::{Note, Trace, TraceSink};
+use super::trace::{FlowId, Note, Trace, TraceSink};
 use super::world::{Domain, World};
 use crate::capture::Capture;
 
@@ -41,6 +42,12 @@ pub(crate) struct Totals {
     pub(crate) overlaps: u64,
     /// Traces of which nothing but open spans is known.
     pub(crate) only_open: u64,
+    /// Spans that reached beyond the parent that they name.
+    pub(crate) clipped: u64,
+    /// What is left of traces that were not kept.
+    pub(crate) fragments: u64,
+    /// For how many traces the measured ones stand.
+    pub(crate) standing: u64,
 }
 
 impl Totals {
@@ -52,6 +59,9 @@ impl Totals {
         self.reused += other.reused;
         self.overlaps += other.overlaps;
         self.only_open += other.only_open;
+        self.clipped += other.clipped;
+        self.fragments += other.fragments;
+        self.standing += other.standing;
     }
 }
 
@@ -70,11 +80,13 @@ pub(crate) struct Analyst<S> {
 
 /// Which trace is closed, and what is known of how it ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Closing {
+pub(crate) struct Closing<'a> {
     pub(crate) domain: usize,
     pub(crate) id: u64,
     /// Closed before its time.
     pub(crate) early: bool,
+    /// What is said of its spans.
+    pub(crate) extras: Extras<'a>,
 }
 
 impl<S: TraceSink> Analyst<S> {
@@ -95,7 +107,7 @@ impl<S: TraceSink> Analyst<S> {
     pub(crate) fn close(
         &mut self,
         scene: &Scene<'_>,
-        closing: Closing,
+        closing: Closing<'_>,
         spans: &mut [Span],
         notes: &[Note<'_>],
     ) {
@@ -123,7 +135,7 @@ impl<S: TraceSink> Analyst<S> {
     fn split(
         &mut self,
         scene: &Scene<'_>,
-        closing: Closing,
+        closing: Closing<'_>,
         domain: &Domain,
         spans: &mut [Span],
         notes: &[Note<'_>],
@@ -179,8 +191,8 @@ impl<S: TraceSink> Analyst<S> {
     fn one(
         &mut self,
         scene: &Scene<'_>,
-        closing: Closing,
-        (spans, extent): (&mut [Span], Extent),
+        closing: Closing<'_>,
+        (spans, mut extent): (&mut [Span], Extent),
         notes: &[Note<'_>],
         opens: &[(u64, u32)],
     ) {
@@ -192,22 +204,31 @@ impl<S: TraceSink> Analyst<S> {
             return;
         }
         let domain = &scene.world.domains[closing.domain];
+        let mut clipped = 0;
+        if closing.extras.names_parents(spans) {
+            clipped = self.anatomy.dissect_explicit(spans, closing.extras);
+            extent = Extent::of(spans);
+        } else {
+            self.anatomy.dissect(spans, (extent.start, extent.end));
+        }
         let Extent {
             start,
             end,
             outcomes,
             events,
         } = extent;
-        self.anatomy.dissect(spans, (start, end));
         let Some(block) = domain.block(end) else {
             self.totals.not_selected += 1;
             return;
         };
         self.totals.overlaps += u64::from(self.anatomy.overlaps);
+        self.totals.clipped += u64::from(clipped);
+        let weight = closing.extras.weight(spans);
         let incomplete = match (opens.is_empty(), start < domain.begin, closing.early) {
             (false, ..) => Some(Incomplete::Open),
             (_, true, _) => Some(Incomplete::Cut),
             (.., true) => Some(Incomplete::Memory),
+            _ if weight.is_none() => Some(Incomplete::Sampled),
             _ => None,
         };
         let trace = Trace {
@@ -224,6 +245,16 @@ impl<S: TraceSink> Analyst<S> {
             is_lossy: !domain.losses.is_empty() && domain.losses.meet(start, end),
         };
         let all = trace.spans.iter().map(Span::event);
+        let asked = scene.asked.contains(&closing.id) && self.asked.len() < MAX_ASKED;
+        if incomplete == Some(Incomplete::Sampled) {
+            // Nobody knows its flow.
+            self.totals.fragments += 1;
+            if asked {
+                let kept = Kept::of(&trace, closing.domain, FlowId::OTHER, incomplete);
+                self.asked.push(kept);
+            }
+            return;
+        }
         let (place, repeats) = match opens.is_empty() {
             true => self.flows.find(events, all),
             false => self
@@ -231,7 +262,7 @@ impl<S: TraceSink> Analyst<S> {
                 .find_any(all.chain(opens.iter().map(|(_, event)| *event))),
         };
         let flow = self.flows.id(place);
-        if scene.asked.contains(&closing.id) && self.asked.len() < MAX_ASKED {
+        if asked {
             self.asked
                 .push(Kept::of(&trace, closing.domain, flow, incomplete));
         }
@@ -242,6 +273,7 @@ impl<S: TraceSink> Analyst<S> {
             return sums.count_incomplete(why, age);
         }
         self.totals.measured += 1;
+        self.totals.standing += u64::from(weight.unwrap_or(1));
         self.totals.spans += trace.spans.len() as u64;
         sums.add(&trace, (block, level), repeats, &mut self.scratch);
         if !notes.is_empty() {
@@ -258,7 +290,7 @@ impl<S: TraceSink> Analyst<S> {
     }
 
     /// A trace of which no span has ended.
-    fn only_open(&mut self, scene: &Scene<'_>, closing: Closing, opens: &[(u64, u32)]) {
+    fn only_open(&mut self, scene: &Scene<'_>, closing: Closing<'_>, opens: &[(u64, u32)]) {
         let domain = &scene.world.domains[closing.domain];
         let start = opens.iter().map(|(start, _)| *start).min().unwrap_or(0);
         let (place, _) = self.flows.find_any(opens.iter().map(|(_, event)| *event));
@@ -278,6 +310,7 @@ impl<S: TraceSink> Analyst<S> {
                         domain: number,
                         id: *id,
                         early: false,
+                        extras: Extras::None,
                     };
                     self.only_open(scene, closing, opens);
                 }

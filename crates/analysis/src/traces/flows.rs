@@ -246,6 +246,7 @@ impl FlowSums {
             }
             Incomplete::Cut => self.unmeasured.cut += 1,
             Incomplete::Memory => self.unmeasured.memory += 1,
+            Incomplete::Sampled => {}
         }
     }
 

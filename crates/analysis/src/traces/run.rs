@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::ahead::{Ahead, look_ahead};
 use super::analyst::{Analyst, Closing, Scene};
 use super::chunk::{ChunkRef, Grouped};
+use super::extras::Extras;
 use super::options::{MAX_SLOWEST, TraceOptions};
 use super::result::Traces;
 use super::stitch::{Fragments, Leaving, OwnedNote, Stitcher};
@@ -317,6 +318,7 @@ impl<'a> Run<'a> {
         // All at once: each look-up waits for memory, and so they wait together.
         let domain = of.domain as u32;
         let ids = &grouped.columns.trace_ids;
+        let extras = Extras::of_chunk(&grouped.columns);
         seat.repeats.clear();
         seat.repeats
             .extend(ids.iter().map(|id| ahead.repeats.may_repeat(domain, *id)));
@@ -336,6 +338,7 @@ impl<'a> Run<'a> {
                     .ids
                     .push((*id, mine.len() as u32, notes.len() as u32));
                 fragments.spans.extend_from_slice(mine);
+                fragments.extras.extend(extras.said(mine));
                 fragments.notes.extend(notes.iter().map(OwnedNote::of));
                 continue;
             }
@@ -343,6 +346,7 @@ impl<'a> Run<'a> {
                 domain: of.domain,
                 id: *id,
                 early: false,
+                extras,
             };
             seat.analyst.close(scene, closing, mine, &notes);
         }
@@ -352,14 +356,19 @@ impl<'a> Run<'a> {
 }
 
 fn close<S: TraceSink>(seat: &mut Seat<S>, scene: &Scene<'_>, each: &mut Leaving) {
+    let mut spans = std::mem::take(&mut each.trace.spans);
+    each.trace.extras.sort_unstable_by_key(|(order, _)| *order);
     let notes: Vec<Note<'_>> = each.trace.notes.iter().map(OwnedNote::note).collect();
     let closing = Closing {
         domain: each.domain,
         id: each.id,
         early: each.early,
+        extras: match each.trace.extras.as_slice() {
+            [] => Extras::None,
+            extras => Extras::Stitched(extras),
+        },
     };
-    seat.analyst
-        .close(scene, closing, &mut each.trace.spans, &notes);
+    seat.analyst.close(scene, closing, &mut spans, &notes);
 }
 
 /// By chunk: the first start in it and all later ones of its domain.

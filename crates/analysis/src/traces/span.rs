@@ -55,6 +55,12 @@ impl Span {
         self.lane >> 2
     }
 
+    /// Its row in the chunk that it is from.
+    #[inline]
+    pub(crate) fn row(&self) -> usize {
+        usize::from(self.order as u16)
+    }
+
     /// How it ended.
     #[inline]
     pub fn outcome(&self) -> Outcome {
