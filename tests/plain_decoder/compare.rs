@@ -155,6 +155,7 @@ fn same_events(head: &Head, plain: &Events, bytes: &[u8], offset: u64) {
             .map(<[u8]>::to_vec)
             .collect(),
         rows: rows.collect(),
+        extras: (0..columns.len()).map(|row| extra(&columns, row)).collect(),
     };
     assert_eq!(*plain, fast);
     for (index, series) in plain.series.iter().enumerate() {
@@ -176,6 +177,16 @@ fn same_events(head: &Head, plain: &Events, bytes: &[u8], offset: u64) {
     // A series without rows, which this crate never writes, leaves nothing to compare.
     let counted = rollup.series.iter().filter(|(_, all)| all.count() > 0);
     assert_eq!(scanned.series, counted.map(summary).collect());
+}
+
+fn extra(columns: &Columns, row: usize) -> events::Extra {
+    let extra = columns.extra(row);
+    events::Extra {
+        weight: extra.weight.get(),
+        span_id: extra.span_id.0,
+        parent_id: extra.parent_id.0,
+        is_lone: extra.is_lone,
+    }
 }
 
 /// What FORMAT.md says of the figures in a head that a reader may skip chunks by.

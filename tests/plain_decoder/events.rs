@@ -12,6 +12,16 @@ pub(super) struct Events {
     pub(super) traces: Vec<u64>,
     pub(super) strings: Vec<Vec<u8>>,
     pub(super) rows: Vec<Row>,
+    pub(super) extras: Vec<Extra>,
+}
+
+/// What the optional columns say of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Extra {
+    pub(super) weight: u32,
+    pub(super) span_id: u64,
+    pub(super) parent_id: u64,
+    pub(super) is_lone: bool,
 }
 
 /// How many there are of what is not in the head's tables.
@@ -116,6 +126,22 @@ impl Events {
                 trace: trace_of[row],
                 event: series.event,
                 tag: series.tag,
+            });
+        }
+        let weights = optional(head, body, 24, rows, 1)?;
+        let span_ids = optional(head, body, 26, rows, 0)?;
+        let parent_ids = optional(head, body, 27, rows, 0)?;
+        let lone = optional(head, body, 28, rows, 0)?;
+        for row in 0..rows {
+            let weight = u32::try_from(weights[row]).map_err(|_| "a weight above 32 bits")?;
+            if weight == 0 {
+                return Err("a weight of 0".into());
+            }
+            events.extras.push(Extra {
+                weight,
+                span_id: span_ids[row],
+                parent_id: parent_ids[row],
+                is_lone: lone[row] != 0,
             });
         }
         Ok(events)
@@ -230,6 +256,17 @@ impl Events {
         }
         Ok(traces)
     }
+}
+
+/// The values of a column of rows; `absent` of each row if the chunk has no such column.
+fn optional(head: &Head, body: &[u8], id: u16, rows: usize, absent: u64) -> Result<Vec<u64>> {
+    if head.columns.iter().all(|column| column.id != id) {
+        return Ok(vec![absent; rows]);
+    }
+    let mut bytes = Bytes::new(needed_column(head, body, id, 1)?);
+    let values = bytes.packed(rows)?;
+    bytes.end()?;
+    Ok(values)
 }
 
 fn read_strings(column: &[u8], count: usize) -> Result<Vec<Vec<u8>>> {

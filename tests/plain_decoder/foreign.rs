@@ -140,6 +140,7 @@ pub(super) fn events(chance: &mut Chance, seq: u64, rows: usize) -> Vec<u8> {
     let groups = [rows as u32 - second, second]
         .map(|rows| (0..rows).map(|_| number(chance)).collect::<Vec<u64>>());
     let blocks = groups.each_ref().map(|values| packed(chance, values));
+    let weights: Vec<u64> = (0..rows).map(|_| 1 + chance.below(1 << 20)).collect();
     let mut tables = Vec::new();
     for count in [1, 2, 0, 0, rows as u32, runs.len() as u32] {
         tables.extend(count.to_le_bytes());
@@ -162,6 +163,10 @@ pub(super) fn events(chance: &mut Chance, seq: u64, rows: usize) -> Vec<u8> {
     tables.extend(b"tables of a later version");
     let columns = [
         (25, 1, packed(chance, &indexes)),
+        (26, 1, packed(chance, &ends)),
+        (28, 1, packed(chance, &ends)),
+        (24, 1, packed(chance, &weights)),
+        (27, 1, packed(chance, &indexes)),
         (20, 1, packed(chance, &traces)),
         (19, 1, packed(chance, &trace_of)),
         (22, 1, packed(chance, &runs)),

@@ -1,11 +1,13 @@
 //! Captures of everything that the format has, by chance.
 
+use std::num::NonZeroU32;
+
 use perf_format::load::Noise;
 use perf_format::{
     Anchor, AnnotationValue, CaptureId, CaptureWriter, ChunkEncoder, ClockDescriptor, ClockSource,
-    Close, CloseReason, EventDescriptor, EventId, EventKind, FileHeader, Label, LossCause,
-    LossEntry, Notes, OpenSpan, Origin, RingId, Row, RunHead, SegmentId, SelfCost, Tables, Tag,
-    ThreadDescriptor, ThreadId, TraceId, Warning, WarningCode,
+    Close, CloseReason, EventDescriptor, EventId, EventKind, Extra, FileHeader, Label, LossCause,
+    LossEntry, Notes, OpenSpan, Origin, RingId, Row, RunHead, SegmentId, SelfCost, SpanId, Tables,
+    Tag, ThreadDescriptor, ThreadId, TraceId, Warning, WarningCode,
 };
 
 /// Every tag that a row without text has, and two that nobody knows.
@@ -241,6 +243,8 @@ fn fill(chance: &mut Chance, encoder: &mut ChunkEncoder, seqs: &mut [u64; 4], no
     // Of one kind of values a chunk, of all, or of something between.
     let (tags, events) = (1 + chance.below(TAGS.len() as u64), 1 + chance.below(6));
     let is_wild = chance.below(3) == 0;
+    // Of most chunks, rows say no more than they must.
+    let says_more = chance.below(4) == 0;
     for _ in 0..chance.below(8) {
         let ring = chance.below(4) as usize;
         let head = RunHead {
@@ -281,9 +285,22 @@ fn fill(chance: &mut Chance, encoder: &mut ChunkEncoder, seqs: &mut [u64; 4], no
                     tag,
                 })
                 .expect("there is room");
+            if says_more && chance.below(3) == 0 {
+                encoder.set_extra(encoder.rows() - 1, extra(chance));
+            }
         }
         encoder.end_run(slots as u32);
         seqs[ring] = seqs[ring].wrapping_add(slots);
+    }
+}
+
+fn extra(chance: &mut Chance) -> Extra {
+    let weight = NonZeroU32::new(chance.number() as u32);
+    Extra {
+        weight: weight.unwrap_or(NonZeroU32::MIN),
+        span_id: SpanId(chance.number()),
+        parent_id: SpanId(chance.below(50)),
+        is_lone: chance.below(9) == 0,
     }
 }
 

@@ -101,6 +101,7 @@ impl Page<'_> {
                     (incomplete.open, "had not ended"),
                     (incomplete.cut, "began before recording did"),
                     (incomplete.memory, "had too many records"),
+                    (incomplete.sampled, "left single spans"),
                 ];
                 let reasons = reasons.iter().filter(|(many, _)| *many > 0);
                 let reasons: Vec<String> = reasons

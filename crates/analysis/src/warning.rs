@@ -158,6 +158,20 @@ pub enum WarningKind {
         /// Of so many traces.
         of: u64,
     },
+    /// Traces are a sample of those that ran.
+    SampledTraces {
+        /// Traces that were kept.
+        kept: u64,
+        /// For so many they stand.
+        of: u64,
+        /// Further traces of which only single spans were kept.
+        fragments: u64,
+    },
+    /// Spans reached beyond the parent that their records name.
+    ClippedChildren {
+        /// How many.
+        spans: u64,
+    },
     /// Records were lost while traces ran: spans of them may be missing.
     LossyTraces {
         /// How many.
@@ -233,6 +247,8 @@ impl WarningKind {
             Self::NoEventMatches { .. } => "no_event_matches",
             Self::NothingSelected => "nothing_selected",
             Self::IncompleteTraces { .. } => "incomplete_traces",
+            Self::SampledTraces { .. } => "sampled_traces",
+            Self::ClippedChildren { .. } => "clipped_children",
             Self::LossyTraces { .. } => "lossy_traces",
             Self::TracesClosedEarly { .. } => "traces_closed_early",
             Self::ReusedTraceIds { .. } => "reused_trace_ids",

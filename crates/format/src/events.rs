@@ -20,11 +20,13 @@
 //! | TRACE_RUNS | trace run | its rows |
 //! | TRACE_DICT | trace | trace ids, by first appearance |
 //! | STRINGS | string | lengths as packed blocks, then the bytes one after another |
+//! | WEIGHT, SPAN_ID, PARENT_ID, LONE | row | what [`Extra`] says; each absent if no row says it |
 
 mod columns;
 mod dictionary;
 mod encode;
 mod encoder;
+mod extra;
 mod layout;
 mod reader;
 mod roll;
@@ -34,6 +36,7 @@ mod trace_runs;
 
 pub use columns::Columns;
 pub use encoder::{ChunkEncoder, ChunkFull, RunHead};
+pub use extra::Extra;
 pub use layout::{Range, Series};
 pub use reader::EventsChunk;
 

@@ -36,6 +36,17 @@ id! {
     SegmentId(u32)
 }
 
+id! {
+    /// A span within its trace, by a number that whoever recorded it chose. Zero is
+    /// no id.
+    SpanId(u64)
+}
+
+impl SpanId {
+    /// No id.
+    pub const NONE: SpanId = SpanId(0);
+}
+
 /// Everything done for one cause, across threads. Zero is no trace.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]

@@ -74,9 +74,9 @@ pub use chunk::{CHUNK_VERSION, ChunkHead, ChunkKind, Column, ColumnId, Frame, SY
 pub use clock::{ClockLine, ClockMap, ClockStep, MIN_RATE_SPAN_NS, STEP_NS, STEP_PPM};
 pub use codes::{ClockSource, CloseReason, EventKind, WarningCode};
 pub use error::{FormatError, Result};
-pub use events::{ChunkEncoder, ChunkFull, Columns, EventsChunk, Range, RunHead, Series};
+pub use events::{ChunkEncoder, ChunkFull, Columns, EventsChunk, Extra, Range, RunHead, Series};
 pub use header::{ClockDescriptor, FileHeader, Label, MAGIC, Origin, VERSION_MAJOR, VERSION_MINOR};
-pub use ids::{CaptureId, EventId, RingId, SegmentId, ThreadId, TraceId};
+pub use ids::{CaptureId, EventId, RingId, SegmentId, SpanId, ThreadId, TraceId};
 pub use index::{ChunkEntry, Damage, Index, TornTail};
 pub use notes::{Close, Notes, OpenSpan, SelfCost, Warning};
 pub use read_at::ReadAt;

@@ -6,13 +6,14 @@ use perf_format::TraceId;
 
 use super::anatomy::Anatomy;
 use super::cells::bin_of;
+use super::extras::Extras;
 use super::flows::{Incomplete, Met, Scratch};
 use super::intervals::Intervals;
 use super::kept::{Kept, MAX_ASKED, Slowest, renamed};
 use super::neighbours::{Choice, Neighbours};
 use super::span::Span;
 use super::table::{Ends, FlowTable, OTHER};
-use super::trace::{Note, Trace, TraceSink};
+use super::trace::{FlowId, Note, Trace, TraceSink};
 use super::world::{Domain, World};
 use crate::capture::Capture;
 
@@ -45,6 +46,12 @@ pub(crate) struct Totals {
     pub(crate) overlaps: u64,
     /// Traces of which nothing but open spans is known.
     pub(crate) only_open: u64,
+    /// Spans that reached beyond the parent that they name.
+    pub(crate) clipped: u64,
+    /// What is left of traces that were not kept.
+    pub(crate) fragments: u64,
+    /// For how many traces the measured ones stand.
+    pub(crate) standing: u64,
 }
 
 impl Totals {
@@ -56,6 +63,9 @@ impl Totals {
         self.reused += other.reused;
         self.overlaps += other.overlaps;
         self.only_open += other.only_open;
+        self.clipped += other.clipped;
+        self.fragments += other.fragments;
+        self.standing += other.standing;
     }
 }
 
@@ -82,6 +92,8 @@ pub(crate) struct Closing<'a> {
     pub(crate) early: bool,
     /// The chunk in which it lies whole.
     pub(crate) neighbours: Option<Neighbours<'a>>,
+    /// What is said of its spans.
+    pub(crate) extras: Extras<'a>,
 }
 
 impl<S: TraceSink> Analyst<S> {
@@ -188,7 +200,7 @@ impl<S: TraceSink> Analyst<S> {
         &mut self,
         scene: &Scene<'_>,
         closing: Closing<'_>,
-        (spans, extent): (&mut [Span], Extent),
+        (spans, mut extent): (&mut [Span], Extent),
         notes: &[Note<'_>],
         opens: &[(u64, u32)],
     ) {
@@ -200,18 +212,26 @@ impl<S: TraceSink> Analyst<S> {
             return;
         }
         let domain = &scene.world.domains[closing.domain];
+        let mut clipped = 0;
+        if closing.extras.names_parents(spans) {
+            clipped = self.anatomy.dissect_explicit(spans, closing.extras);
+            extent = Extent::of(spans);
+        } else {
+            self.anatomy.dissect(spans, (extent.start, extent.end));
+        }
         let Extent {
             start,
             end,
             outcomes,
             events,
         } = extent;
-        self.anatomy.dissect(spans, (start, end));
         let Some(block) = domain.block(end) else {
             self.totals.not_selected += 1;
             return;
         };
         self.totals.overlaps += u64::from(self.anatomy.overlaps);
+        self.totals.clipped += u64::from(clipped);
+        let weight = closing.extras.weight(spans);
         // What went on at the end of a capture that just ends may have gone on after it.
         let cut = start < domain.begin
             || domain.unclosed && domain.last.saturating_sub(end) < end - start;
@@ -219,6 +239,7 @@ impl<S: TraceSink> Analyst<S> {
             (false, ..) => Some(Incomplete::Open),
             (_, true, _) => Some(Incomplete::Cut),
             (.., true) => Some(Incomplete::Memory),
+            _ if weight.is_none() => Some(Incomplete::Sampled),
             _ => None,
         };
         let trace = Trace {
@@ -235,6 +256,16 @@ impl<S: TraceSink> Analyst<S> {
             is_lossy: !domain.losses.is_empty() && domain.losses.meet(start, end),
         };
         let all = trace.spans.iter().map(Span::event);
+        let asked = scene.asked.contains(&closing.id) && self.asked.len() < MAX_ASKED;
+        if incomplete == Some(Incomplete::Sampled) {
+            // Nobody knows its flow.
+            self.totals.fragments += 1;
+            if asked {
+                let kept = Kept::of(&trace, closing.domain, FlowId::OTHER, incomplete);
+                self.asked.push(kept);
+            }
+            return;
+        }
         let (place, repeats) = match opens.is_empty() {
             true => self.flows.find(events, all),
             false => self
@@ -242,7 +273,7 @@ impl<S: TraceSink> Analyst<S> {
                 .find_any(all.chain(opens.iter().map(|(_, event)| *event))),
         };
         let flow = self.flows.id(place);
-        if scene.asked.contains(&closing.id) && self.asked.len() < MAX_ASKED {
+        if asked {
             self.asked
                 .push(Kept::of(&trace, closing.domain, flow, incomplete));
         }
@@ -253,6 +284,7 @@ impl<S: TraceSink> Analyst<S> {
             return sums.count_incomplete(why, age);
         }
         self.totals.measured += 1;
+        self.totals.standing += u64::from(weight.unwrap_or(1));
         self.totals.spans += trace.spans.len() as u64;
         sums.add(&trace, (block, level), repeats, &mut self.scratch);
         if !notes.is_empty() {
@@ -279,7 +311,7 @@ impl<S: TraceSink> Analyst<S> {
     }
 
     /// A trace of which no span has ended.
-    fn only_open(&mut self, scene: &Scene<'_>, closing: Closing, opens: &[(u64, u32)]) {
+    fn only_open(&mut self, scene: &Scene<'_>, closing: Closing<'_>, opens: &[(u64, u32)]) {
         let domain = &scene.world.domains[closing.domain];
         let start = opens.iter().map(|(start, _)| *start).min().unwrap_or(0);
         let (place, _) = self.flows.find_any(opens.iter().map(|(_, event)| *event));
@@ -300,6 +332,7 @@ impl<S: TraceSink> Analyst<S> {
                         id: *id,
                         early: false,
                         neighbours: None,
+                        extras: Extras::None,
                     };
                     self.only_open(scene, closing, opens);
                 }

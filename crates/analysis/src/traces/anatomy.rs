@@ -9,10 +9,12 @@
 //! between is a gap. Each span is visited once, and those that the walk jumps over own nothing. So the spans' own times
 //! and the gaps add up to the time from the first start to the last end, exactly.
 
+mod explicit;
 mod few;
 
 use std::cmp::Reverse;
 
+use self::explicit::Explicit;
 use super::span::Span;
 
 /// No span.
@@ -52,6 +54,7 @@ pub(crate) struct Anatomy {
     /// Spans that the walk will return to: the span, and the child before the one that it is in.
     stack: Vec<(u32, u32)>,
     containers: Containers,
+    explicit: Explicit,
 }
 
 /// Top-level spans by start, then end.
@@ -75,6 +78,26 @@ impl Anatomy {
     /// Sorts `spans` by thread and start, and takes them apart.
     #[inline(never)]
     fn dissect_many(&mut self, spans: &mut [Span]) {
+        self.infer(spans);
+        for list in [&mut self.last_child, &mut self.before] {
+            list.clear();
+            list.resize(spans.len(), NONE);
+        }
+        for at in 0..spans.len() as u32 {
+            match self.parents[at as usize] {
+                NONE => self.tops.spans.push(at),
+                parent => {
+                    let last = &mut self.last_child[parent as usize];
+                    self.before[at as usize] = *last;
+                    *last = at;
+                }
+            }
+        }
+        self.walk(spans, Self::descend);
+    }
+
+    /// Sorts `spans` by thread and start, and finds the parents that their times give them. All else is empty then.
+    fn infer(&mut self, spans: &mut [Span]) {
         spans.sort_unstable_by(|a, b| {
             let key = |span: &Span| {
                 (
@@ -88,14 +111,8 @@ impl Anatomy {
         });
         self.overlaps = 0;
         self.gaps.clear();
-        for (list, empty) in [
-            (&mut self.parents, NONE),
-            (&mut self.last_child, NONE),
-            (&mut self.before, NONE),
-        ] {
-            list.clear();
-            list.resize(spans.len(), empty);
-        }
+        self.parents.clear();
+        self.parents.resize(spans.len(), NONE);
         self.own.clear();
         self.own.resize(spans.len(), 0);
         self.tops.spans.clear();
@@ -109,17 +126,6 @@ impl Anatomy {
             self.find_parents(spans, from, to);
             from = to;
         }
-        for at in 0..spans.len() as u32 {
-            match self.parents[at as usize] {
-                NONE => self.tops.spans.push(at),
-                parent => {
-                    let last = &mut self.last_child[parent as usize];
-                    self.before[at as usize] = *last;
-                    *last = at;
-                }
-            }
-        }
-        self.walk(spans);
     }
 
     /// Parents within one thread, whose spans are `from..to`. A container of a span comes before it.
@@ -151,7 +157,8 @@ impl Anatomy {
         }
     }
 
-    fn walk(&mut self, spans: &[Span]) {
+    /// `descend` shares the time of a top-level span up to a time.
+    fn walk(&mut self, spans: &[Span], descend: impl Fn(&mut Self, &[Span], u32, u64)) {
         let Some((mut at, mut time)) = self.tops.begin(spans) else {
             return;
         };
@@ -161,7 +168,7 @@ impl Anatomy {
         let mut instants;
         loop {
             let top = self.tops.spans[at];
-            self.descend(spans, top, time);
+            descend(self, spans, top, time);
             let left = &spans[top as usize];
             if left.start < time || started > at {
                 time = left.start;

@@ -7,11 +7,23 @@ use crate::warning::{Warning, WarningKind};
 pub(super) fn caveats(summary: &Summary<'_>, traces: &Traces) -> Vec<Warning> {
     let mut kinds = Vec::new();
     let incomplete = traces.incomplete;
-    if incomplete.total() > 0 {
+    if incomplete.total() > incomplete.sampled {
         kinds.push(WarningKind::IncompleteTraces {
             open: incomplete.open,
             cut: incomplete.cut,
             of: traces.traces + incomplete.total(),
+        });
+    }
+    if traces.stand_for > traces.traces || incomplete.sampled > 0 {
+        kinds.push(WarningKind::SampledTraces {
+            kept: traces.traces,
+            of: traces.stand_for,
+            fragments: incomplete.sampled,
+        });
+    }
+    if traces.clipped_children > 0 {
+        kinds.push(WarningKind::ClippedChildren {
+            spans: traces.clipped_children,
         });
     }
     if traces.lossy > 0 {

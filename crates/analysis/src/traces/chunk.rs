@@ -241,3 +241,19 @@ impl Grouped {
         })
     }
 }
+
+/// By chunk: the first start in it and all later ones of its domain.
+pub(crate) fn first_starts(chunks: &[ChunkRef<'_>]) -> Vec<u64> {
+    let mut starts = vec![u64::MAX; chunks.len()];
+    for at in (0..chunks.len()).rev() {
+        starts[at] = chunks[at].min_start;
+        if let Some(next) = chunks
+            .get(at + 1)
+            .filter(|next| next.domain == chunks[at].domain)
+        {
+            starts[at] = starts[at].min(starts[at + 1]);
+            debug_assert!(next.min_end >= chunks[at].min_end);
+        }
+    }
+    starts
+}

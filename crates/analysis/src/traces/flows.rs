@@ -259,6 +259,7 @@ impl FlowSums {
             }
             Incomplete::Cut => self.unmeasured.cut += 1,
             Incomplete::Memory => self.unmeasured.memory += 1,
+            Incomplete::Sampled => {}
         }
     }
 

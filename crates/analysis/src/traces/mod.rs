@@ -15,6 +15,7 @@ mod caveats;
 mod cells;
 mod chunk;
 mod counts;
+mod extras;
 mod flow_key;
 mod flows;
 mod hash;

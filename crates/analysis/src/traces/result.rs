@@ -37,6 +37,11 @@ pub struct Traces {
     pub not_selected: u64,
     /// Spans that began within another of their thread and trace and ended after it; they count as siblings.
     pub overlapping_spans: u64,
+    /// Spans that reached beyond the parent that their record names; what is beyond it is cut off in all figures.
+    pub clipped_children: u64,
+    /// How many traces the measured ones stand for, by their weights: more than `traces` where a recorder kept a sample. All
+    /// other figures are of the traces that were kept, each once.
+    pub stand_for: u64,
     /// The largest known error of the clocks by which traces were joined, in ns; absent where all share one counter.
     pub clock_error_ns: Option<u64>,
     /// How end-to-end times are binned for bands: so many bins to an octave.
@@ -62,12 +67,14 @@ pub struct IncompleteCounts {
     pub cut: u64,
     /// It had too many records, or came when too many others were waiting for theirs.
     pub memory: u64,
+    /// It was not kept, and single spans of it were. Of a flow 0, since nobody knows the flows of such traces.
+    pub sampled: u64,
 }
 
 impl IncompleteCounts {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.open + self.cut + self.memory
+        self.open + self.cut + self.memory + self.sampled
     }
 }
 

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::ahead::{Ahead, look_ahead};
 use super::analyst::{Analyst, Closing, Scene};
-use super::chunk::{ChunkRef, Grouped};
+use super::chunk::{ChunkRef, Grouped, first_starts};
+use super::extras::Extras;
 use super::neighbours::{Choice, Neighbours};
 use super::options::{MAX_SLOWEST, TraceOptions};
 use super::result::Traces;
@@ -320,6 +321,7 @@ impl<'a> Run<'a> {
         // All at once: each look-up waits for memory, and so they wait together.
         let domain = of.domain as u32;
         let ids = &grouped.columns.trace_ids;
+        let extras = Extras::of_chunk(&grouped.columns);
         seat.repeats.clear();
         seat.repeats
             .extend(ids.iter().map(|id| ahead.repeats.may_repeat(domain, *id)));
@@ -339,6 +341,7 @@ impl<'a> Run<'a> {
                     .ids
                     .push((*id, mine.len() as u32, notes.len() as u32));
                 fragments.spans.extend_from_slice(mine);
+                fragments.extras.extend(extras.said(mine));
                 fragments.notes.extend(notes.iter().map(OwnedNote::of));
                 continue;
             }
@@ -355,6 +358,7 @@ impl<'a> Run<'a> {
                 id: *id,
                 early: false,
                 neighbours: Some(neighbours),
+                extras,
             };
             seat.analyst.close(scene, closing, mine, &notes);
         }
@@ -364,31 +368,20 @@ impl<'a> Run<'a> {
 }
 
 fn close<S: TraceSink>(seat: &mut Seat<S>, scene: &Scene<'_>, each: &mut Leaving) {
+    let mut spans = std::mem::take(&mut each.trace.spans);
+    each.trace.extras.sort_unstable_by_key(|(order, _)| *order);
     let notes: Vec<Note<'_>> = each.trace.notes.iter().map(OwnedNote::note).collect();
     let closing = Closing {
         domain: each.domain,
         id: each.id,
         early: each.early,
         neighbours: None,
+        extras: match each.trace.extras.as_slice() {
+            [] => Extras::None,
+            extras => Extras::Stitched(extras),
+        },
     };
-    seat.analyst
-        .close(scene, closing, &mut each.trace.spans, &notes);
-}
-
-/// By chunk: the first start in it and all later ones of its domain.
-fn first_starts(chunks: &[ChunkRef<'_>]) -> Vec<u64> {
-    let mut starts = vec![u64::MAX; chunks.len()];
-    for at in (0..chunks.len()).rev() {
-        starts[at] = chunks[at].min_start;
-        if let Some(next) = chunks
-            .get(at + 1)
-            .filter(|next| next.domain == chunks[at].domain)
-        {
-            starts[at] = starts[at].min(starts[at + 1]);
-            debug_assert!(next.min_end >= chunks[at].min_end);
-        }
-    }
-    starts
+    seat.analyst.close(scene, closing, &mut spans, &notes);
 }
 
 /// What a sink's flows are called, by [`FlowId`].

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use perf_format::AnnotationValue;
+use perf_format::{AnnotationValue, Extra};
 use rayon::prelude::*;
 
 use super::hash::{NumberMap, spread};
@@ -64,6 +64,8 @@ pub(crate) struct Fragments {
     pub(crate) ids: Vec<(u64, u32, u32)>,
     pub(crate) spans: Vec<Span>,
     pub(crate) notes: Vec<OwnedNote>,
+    /// What is said of spans, by their order, in the order of `spans`.
+    pub(crate) extras: Vec<(u64, Extra)>,
 }
 
 /// A trace that may get more records.
@@ -71,13 +73,15 @@ pub(crate) struct Fragments {
 pub(crate) struct Waiting {
     pub(crate) spans: Vec<Span>,
     pub(crate) notes: Vec<OwnedNote>,
+    /// What is said of spans, by their order.
+    pub(crate) extras: Vec<(u64, Extra)>,
     /// The last end.
     last: u64,
 }
 
 impl Waiting {
     fn records(&self) -> usize {
-        self.spans.len() + self.notes.len()
+        self.spans.len() + self.notes.len() + self.extras.len()
     }
 }
 
@@ -187,15 +191,22 @@ impl Room {
 
     fn take(&mut self, number: usize, chunk: &Fragments) {
         let (mut span, mut note) = (0, 0);
+        let mut extras = chunk.extras.as_slice();
         for (id, spans, notes) in &chunk.ids {
             let (first_span, first_note) = (span, note);
             span += *spans as usize;
             note += *notes as usize;
+            let spans = &chunk.spans[first_span..span];
+            let said = match extras {
+                [] => &[],
+                _ => split_said(&mut extras, spans),
+            };
             if spread(*id) as usize % ROOMS != number {
                 continue;
             }
             let mine = self.waiting.entry((chunk.domain as u32, *id)).or_default();
-            for span in &chunk.spans[first_span..span] {
+            mine.extras.extend_from_slice(said);
+            for span in spans {
                 mine.last = mine.last.max(span.end);
                 mine.spans.push(*span);
             }
@@ -234,6 +245,21 @@ impl Room {
     }
 }
 
+/// The first of `extras`, which are of `spans`; the others are left.
+fn split_said<'a>(extras: &mut &'a [(u64, Extra)], spans: &[Span]) -> &'a [(u64, Extra)] {
+    let mut said = 0;
+    for span in spans {
+        said += usize::from(
+            extras
+                .get(said)
+                .is_some_and(|(order, _)| *order == span.order),
+        );
+    }
+    let (mine, rest) = extras.split_at(said);
+    *extras = rest;
+    mine
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -258,7 +284,7 @@ mod tests {
                 domain: 0,
                 ids: vec![(1, 100, 0), (1000 + chunk, 50, 0)],
                 spans: (0..150).map(|n| span(at + n % 100 * 9)).collect(),
-                notes: Vec::new(),
+                ..Fragments::default()
             }]);
             stitcher.close(|_, _, _| false, close);
             let waiting: usize = stitcher.rooms.iter().map(Room::records).sum();

@@ -75,6 +75,7 @@ impl Summary<'_> {
         let other = &mut table.other;
         let all: Vec<&FlowSums> = flows.iter().collect();
         let (mut incomplete, mut lossy) = (incomplete(other.unmeasured), other.lossy);
+        incomplete.sampled = totals.fragments;
         for (at, flow) in all.iter().enumerate() {
             let mine = self::incomplete(flow.unmeasured);
             incomplete.open += mine.open;
@@ -117,6 +118,8 @@ impl Summary<'_> {
             without_spans: totals.without_spans,
             not_selected: totals.not_selected,
             overlapping_spans: totals.overlaps,
+            clipped_children: totals.clipped,
+            stand_for: totals.standing,
             clock_error_ns: self.clock_error(),
             band_bins_per_octave: 64 >> level.min(6),
             flows: shown,
@@ -387,5 +390,11 @@ impl Summary<'_> {
 
 fn incomplete(counts: Unmeasured) -> IncompleteCounts {
     let Unmeasured { open, cut, memory } = counts;
-    IncompleteCounts { open, cut, memory }
+    let sampled = 0;
+    IncompleteCounts {
+        open,
+        cut,
+        memory,
+        sampled,
+    }
 }

@@ -127,6 +127,18 @@ impl WarningKind {
                 "{} of {of} could not be measured: {open} had not ended, {cut} began before recording did; the slowest may be among them",
                 counted(open + cut, "trace")
             ),
+            Self::SampledTraces {
+                kept,
+                of,
+                fragments,
+            } => sampled_traces(*kept, *of, *fragments),
+            Self::ClippedChildren { spans } => format!(
+                "{} beyond the parent named in the record: what is beyond it counts for nothing",
+                match spans {
+                    1 => "1 span reaches".to_owned(),
+                    spans => format!("{spans} spans reach"),
+                }
+            ),
             Self::LossyTraces { lossy, of } => format!(
                 "records were lost while {lossy} of {of} traces ran: spans of them may be missing, which changes flow and owners"
             ),
@@ -199,6 +211,12 @@ impl WarningKind {
             Self::IncompleteTraces { .. } => {
                 "record longer, and let spans end before the recorder stops; read the maximum as a lower bound"
             }
+            Self::SampledTraces { .. } => {
+                "percentiles of events are of all spans, kept or not: see `perf-analyze report`"
+            }
+            Self::ClippedChildren { .. } => {
+                "end child spans before their parent; of several hosts, check the clocks"
+            }
             Self::LossyTraces { .. } => {
                 "give the recorder larger rings (Recorder::builder().ring_bytes) or record less"
             }
@@ -215,4 +233,21 @@ impl WarningKind {
             Self::Recorder { .. } => "see the recorder's documentation of this note",
         }
     }
+}
+
+fn sampled_traces(kept: u64, of: u64, fragments: u64) -> String {
+    let mut text = Vec::new();
+    if of > kept {
+        let share = 100.0 * kept as f64 / of as f64;
+        text.push(format!(
+            "figures of traces are of a sample: {kept} stand for {of} ({share:.3} %)"
+        ));
+    }
+    if fragments > 0 {
+        text.push(format!(
+            "of {} only single spans were kept: they are in no flow",
+            counted(fragments, "trace")
+        ));
+    }
+    text.join("; ")
 }

@@ -58,14 +58,16 @@ impl ColumnId {
     pub const TRACE_RUNS: ColumnId = ColumnId(22);
     /// Keys and texts of annotations.
     pub const STRINGS: ColumnId = ColumnId(21);
-    /// Reserved: how many rows one kept row stands for.
+    /// Row → how many rows it stands for.
     pub const WEIGHT: ColumnId = ColumnId(24);
     /// Reserved: processor number.
     pub const CPU: ColumnId = ColumnId(25);
-    /// Reserved: span id.
+    /// Row → span id.
     pub const SPAN_ID: ColumnId = ColumnId(26);
-    /// Reserved: the parent's span id.
+    /// Row → span id of the parent.
     pub const PARENT_ID: ColumnId = ColumnId(27);
+    /// Row → 1 if it was kept for itself, of a trace that was not kept.
+    pub const LONE: ColumnId = ColumnId(28);
     /// Summaries of a rollup's series.
     pub const SUMMARIES: ColumnId = ColumnId(32);
     /// Indexes of a rollup's bins.
@@ -94,6 +96,10 @@ impl ColumnId {
             ColumnId::TRACE_RUNS => "the trace runs of a chunk",
             ColumnId::TRACE_DICT => "the trace dictionary of a chunk",
             ColumnId::STRINGS => "the strings of a chunk",
+            ColumnId::WEIGHT => "the weights of a chunk",
+            ColumnId::SPAN_ID => "the span ids of a chunk",
+            ColumnId::PARENT_ID => "the parents' span ids of a chunk",
+            ColumnId::LONE => "the lone rows of a chunk",
             ColumnId::SUMMARIES => "the summaries of a rollup",
             ColumnId::BIN_INDEX => "the bin indexes of a rollup",
             ColumnId::BIN_COUNT => "the bin counts of a rollup",

@@ -1,11 +1,14 @@
 //! All columns of an Events chunk, decoded into buffers that are used again.
 
+use std::num::NonZeroU32;
+
 use super::EventsChunk;
 use crate::error::Result;
-use crate::{Row, SeriesKey, TraceId};
+use crate::{Extra, Row, SeriesKey, SpanId, TraceId};
 
 /// The rows of one chunk, column by column. All vectors but `trace_ids` and
-/// `keys` have one entry a row.
+/// `keys` have one entry a row; the last four have none in a chunk without these
+/// columns.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
     /// End of each row, in ticks.
@@ -20,6 +23,14 @@ pub struct Columns {
     pub trace_ids: Vec<u64>,
     /// Event and tag of each series.
     pub keys: Vec<SeriesKey>,
+    /// How many rows each row stands for, at least 1; without entries each stands for itself.
+    pub weights: Vec<u32>,
+    /// Span id of each row, 0 for none.
+    pub span_ids: Vec<u64>,
+    /// Span id of each row's parent, 0 for none.
+    pub parent_ids: Vec<u64>,
+    /// Whether each row was kept for itself, of a trace that was not kept.
+    pub lone: Vec<bool>,
     grouped: Vec<u64>,
     next: Vec<usize>,
 }
@@ -44,6 +55,10 @@ impl Columns {
         self.traces.clear();
         self.trace_ids.clear();
         self.keys.clear();
+        self.weights.clear();
+        self.span_ids.clear();
+        self.parent_ids.clear();
+        self.lone.clear();
     }
 
     fn fill(&mut self, chunk: &EventsChunk<'_>) -> Result<()> {
@@ -52,6 +67,10 @@ impl Columns {
         chunk.trace_indexes(&mut self.traces)?;
         chunk.trace_ids(&mut self.trace_ids)?;
         chunk.grouped_values(&mut self.grouped)?;
+        chunk.weights(&mut self.weights)?;
+        chunk.span_ids(&mut self.span_ids)?;
+        chunk.parent_ids(&mut self.parent_ids)?;
+        chunk.lone(&mut self.lone)?;
         self.keys.clear();
         self.keys
             .extend(chunk.series().iter().map(|series| series.key));
@@ -123,6 +142,19 @@ impl Columns {
             trace: self.trace(row),
             event,
             tag,
+        }
+    }
+
+    /// What row `row` says beyond [`Columns::row`].
+    #[inline]
+    pub fn extra(&self, row: usize) -> Extra {
+        let weight = self.weights.get(row).copied().unwrap_or(1);
+        let id = |ids: &[u64]| SpanId(ids.get(row).copied().unwrap_or(0));
+        Extra {
+            weight: NonZeroU32::new(weight).unwrap_or(NonZeroU32::MIN),
+            span_id: id(&self.span_ids),
+            parent_id: id(&self.parent_ids),
+            is_lone: self.lone.get(row).copied().unwrap_or(false),
         }
     }
 

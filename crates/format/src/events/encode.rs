@@ -14,7 +14,10 @@ impl ChunkEncoder {
         let mut head = self.head(chunk_seq, segment);
         let start = out.len();
         let traced = self.traces.len() > 0;
-        let columns = 3 + 3 * usize::from(traced) + usize::from(self.strings.len() > 0);
+        let columns = 3
+            + 3 * usize::from(traced)
+            + usize::from(self.strings.len() > 0)
+            + self.extra.columns();
         let mut chunk = ChunkBuilder::begin(out, &head, columns);
         self.put_tables(&mut chunk);
         chunk.end_head();
@@ -41,6 +44,7 @@ impl ChunkEncoder {
                 self.strings.encode(out)
             });
         }
+        self.extra.encode(self.rows, &mut chunk);
         head.head_crc = chunk.finish();
         head.head_len = (body - start) as u32;
         head.body_len = (out.len() - body) as u64;

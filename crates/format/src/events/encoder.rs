@@ -3,6 +3,7 @@
 //! A row is looked at once. What a column has of it goes into the block in the making, which stays in the first-level
 //! cache and is packed when it is full.
 
+use super::extra::ExtraColumns;
 use super::layout::Range;
 use super::series_table::SeriesTable;
 use super::strings::StringTable;
@@ -60,6 +61,7 @@ pub struct ChunkEncoder {
     pub(super) ranges: Vec<Range>,
     pub(super) losses: Vec<LossEntry>,
     pub(super) strings: StringTable,
+    pub(super) extra: ExtraColumns,
     last_end: u64,
     pub(super) min_start: u64,
     pub(super) min_end: u64,
@@ -91,6 +93,7 @@ impl ChunkEncoder {
             ranges: Vec::new(),
             losses: Vec::new(),
             strings: StringTable::default(),
+            extra: ExtraColumns::default(),
             last_end: 0,
             min_start: u64::MAX,
             min_end: u64::MAX,
@@ -110,6 +113,7 @@ impl ChunkEncoder {
         self.ranges.clear();
         self.losses.clear();
         self.strings.clear();
+        self.extra.clear();
         self.last_end = 0;
         self.min_start = u64::MAX;
         self.min_end = u64::MAX;

@@ -80,8 +80,13 @@ impl<'a> EventsChunk<'a> {
             .try_for_each(|column| self.frame.check_column(self.body, column))
     }
 
+    /// Whether the chunk has column `id`.
+    pub(super) fn has_column(&self, id: ColumnId) -> bool {
+        self.frame.column(id).is_some()
+    }
+
     /// The bytes of column `id`, checked once, with their file offset.
-    fn column(&self, id: ColumnId) -> Result<(&'a [u8], u64)> {
+    pub(super) fn column(&self, id: ColumnId) -> Result<(&'a [u8], u64)> {
         let (number, column) = self.frame.needed_column(id)?;
         if self.checked.get() & 1 << number == 0 {
             self.frame.check_column(self.body, column)?;
@@ -94,7 +99,7 @@ impl<'a> EventsChunk<'a> {
     }
 
     /// The `count` values of a packed column into `values` (cleared first).
-    fn unpack(&self, id: ColumnId, count: usize, values: &mut Vec<u64>) -> Result<()> {
+    pub(super) fn unpack(&self, id: ColumnId, count: usize, values: &mut Vec<u64>) -> Result<()> {
         values.clear();
         values.reserve(count);
         let (column, offset) = self.column(id)?;

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod damage;
+mod extra;
 mod hostile;
 mod pread;
 mod rollups;

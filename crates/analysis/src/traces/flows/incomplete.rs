@@ -17,6 +17,8 @@ pub(crate) enum Incomplete {
     Cut,
     /// It was closed early, for lack of memory.
     Memory,
+    /// It was not kept, and single spans of it were: such a trace is of no flow.
+    Sampled,
 }
 
 impl Incomplete {
@@ -25,6 +27,7 @@ impl Incomplete {
             Self::Open => "open",
             Self::Cut => "cut",
             Self::Memory => "memory",
+            Self::Sampled => "sampled",
         }
     }
 }
