@@ -41,7 +41,7 @@ pub(crate) struct Encoder {
 /// A column of a row group.
 pub(crate) enum Chunk {
     Names(Box<NamesChunk>),
-    Other(ArrowColumnChunk),
+    Other(Box<ArrowColumnChunk>),
 }
 
 impl Encoder {
@@ -74,7 +74,7 @@ impl Encoder {
                 for leaf in compute_leaves(field, array)? {
                     if let Some(mut writer) = writers.next() {
                         writer.write(&leaf)?;
-                        chunks.push(Chunk::Other(writer.close()?));
+                        chunks.push(Chunk::Other(Box::new(writer.close()?)));
                     }
                 }
             }
