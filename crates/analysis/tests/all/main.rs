@@ -8,6 +8,7 @@ mod plot;
 mod sla;
 mod sla_oracle;
 mod traces;
+mod traces_explicit;
 mod traces_world;
 mod verify;
 mod world;

@@ -2,9 +2,9 @@
 
 use perf_format::{
     Anchor, AnnotationValue, CaptureId, CaptureWriter, ChunkEncoder, ClockDescriptor, ClockSource,
-    Close, CloseReason, EventDescriptor, EventId, EventKind, FileHeader, LossCause, LossEntry,
-    OpenSpan, Origin, RingId, Row, RunHead, SegmentId, Tables, Tag, ThreadDescriptor, ThreadId,
-    TraceId,
+    Close, CloseReason, EventDescriptor, EventId, EventKind, Extra, FileHeader, LossCause,
+    LossEntry, OpenSpan, Origin, RingId, Row, RunHead, SegmentId, Tables, Tag, ThreadDescriptor,
+    ThreadId, TraceId,
 };
 
 use crate::world::Dice;
@@ -23,6 +23,7 @@ pub(crate) struct Made {
     pub(crate) end: u64,
     pub(crate) trace: u64,
     pub(crate) what: What,
+    pub(crate) extra: Extra,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -171,6 +172,7 @@ impl Recipe {
                 end,
                 trace: id,
                 what: What::Span(event as u32, outcome),
+                extra: Extra::default(),
             });
         }
         let thread = (id % u64::from(THREADS)) as u32;
@@ -180,6 +182,7 @@ impl Recipe {
             end: at,
             trace: id,
             what,
+            extra: Extra::default(),
         };
         let length = market
             .made
@@ -231,6 +234,7 @@ impl Recipe {
             end,
             trace: 0,
             what,
+            extra: Extra::default(),
         });
     }
 
@@ -359,6 +363,9 @@ fn push(encoder: &mut ChunkEncoder, made: &Made) {
             tag,
         })
         .unwrap();
+    if made.extra != Extra::default() {
+        encoder.set_extra(encoder.rows() - 1, made.extra);
+    }
 }
 
 fn tables() -> Tables {
