@@ -1,13 +1,15 @@
 //! Rules about traces: every finished trace is a sample of its flow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use perf_format::bins;
 
 use super::ledger::{Account, Keeping, Kept, Ledger, Tally, Unknown};
 use super::rule::{Rule, Stat, Target};
 use super::run::Run;
 use super::watch::is_beyond;
 use crate::error::{Error, ErrorKind};
-use crate::traces::{Flow, FlowId, Trace, TraceOptions, TraceSink, World, traces_with};
+use crate::traces::{Counts, Flow, FlowId, Trace, TraceOptions, TraceSink, World, traces_with};
 use crate::value::Percentile;
 
 /// Flows that are told apart, at most.
@@ -61,6 +63,8 @@ pub(super) struct FlowSink<'a> {
     rules: Vec<FlowRule<'a>>,
     keeping: Keeping,
     ledger: Ledger,
+    /// By number of a rule that asks for a percentile of a gap: their lengths in ns.
+    gaps: BTreeMap<u32, Counts>,
 }
 
 impl<'a> FlowSink<'a> {
@@ -86,7 +90,19 @@ impl<'a> FlowSink<'a> {
             rules: rules.collect(),
             keeping,
             ledger: Ledger::default(),
+            gaps: BTreeMap::new(),
         }
+    }
+
+    /// The percentile of a rule about a gap, from bins, in ns.
+    fn gap_percentile(&self, number: usize, rule: &Rule) -> Option<u64> {
+        let Stat::Percentile(percentile) = rule.stat else {
+            return None;
+        };
+        let lengths = self.gaps.get(&(number as u32))?.histogram();
+        let rank = percentile.rank(lengths.count());
+        let (bin, _) = lengths.bin_of_rank(rank)?;
+        Some(bins::high(bin).clamp(lengths.min()?, lengths.max()?))
     }
 }
 
@@ -114,12 +130,11 @@ impl TraceSink for FlowSink<'_> {
                 What::Gap(Some(from), Some(to)) => {
                     let gaps = trace.gaps().iter().enumerate();
                     for (place, gap) in gaps.filter(|(_, gap)| (gap.from, gap.to) == (from, to)) {
-                        add(
-                            (rule.number, 0),
-                            place as u32,
-                            ns(gap.end - gap.start),
-                            gap.end,
-                        );
+                        let length = ns(gap.end - gap.start);
+                        add((rule.number, 0), place as u32, length, gap.end);
+                        if matches!(rule.rule.stat, Stat::Percentile(_)) {
+                            self.gaps.entry(rule.number).or_default().record(length);
+                        }
                     }
                 }
                 What::Gap(..) => {}
@@ -138,6 +153,10 @@ impl TraceSink for FlowSink<'_> {
         });
         let mine = std::mem::take(&mut self.ledger);
         self.ledger = mine.merge(renamed, self.keeping);
+        for (number, mut lengths) in other.gaps {
+            lengths.settle();
+            self.gaps.entry(number).or_default().merge(&lengths);
+        }
     }
 }
 
@@ -223,9 +242,10 @@ impl Run<'_> {
             keep: self.keeping.keep.div_ceil(FLOWS_A_RULE),
             ..self.keeping
         };
-        let seen = traces_with(self.set, &options, |world| {
+        let mut seen = traces_with(self.set, &options, |world| {
             FlowSink::new(self, world, keeping)
         })?;
+        seen.sink.gaps.values_mut().for_each(Counts::settle);
         let mut ids: HashMap<String, u32> = HashMap::new();
         for (_, flow) in seen.sink.ledger.tallies.keys().map(|(account, _)| account) {
             if let Some(name) = seen.flow_name(FlowId(*flow)) {
@@ -239,7 +259,10 @@ impl Run<'_> {
                 Target::EndToEnd(flow) => (flow, false),
                 Target::Response(flow) => (flow, true),
                 Target::Event { .. } | Target::Gap { .. } => {
-                    judgements.push(Judgement::of_rule(number));
+                    judgements.push(Judgement {
+                        percentile: seen.sink.gap_percentile(number, rule),
+                        ..Judgement::of_rule(number)
+                    });
                     continue;
                 }
             };
