@@ -1,6 +1,6 @@
 //! Rules about traces: every finished trace is a sample of its flow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use perf_format::bins;
 
@@ -9,7 +9,9 @@ use super::rule::{Rule, Stat, Target};
 use super::run::Run;
 use super::watch::is_beyond;
 use crate::error::{Error, ErrorKind};
-use crate::traces::{Counts, Flow, FlowId, Trace, TraceOptions, TraceSink, World, traces_with};
+use crate::traces::{
+    Counts, Flow, FlowId, IncompleteCounts, Trace, TraceOptions, TraceSink, World, traces_with,
+};
 use crate::value::Percentile;
 
 /// Flows that are told apart, at most.
@@ -252,6 +254,19 @@ impl Run<'_> {
                 ids.insert(name.to_owned(), *flow);
             }
         }
+        // What is of no flow by now, since there were too many, is of the others.
+        let tallied = std::mem::take(&mut seen.sink.ledger);
+        let about_gaps = |rule: u32| matches!(rules[rule as usize].target, Target::Gap { .. });
+        let tallied = tallied.renamed(self.keeping, |(rule, flow)| {
+            match about_gaps(rule) || seen.flow_name(FlowId(flow)).is_some() {
+                true => (rule, flow),
+                false => (rule, FlowId::OTHER.0),
+            }
+        });
+        let others = (tallied.tallies.keys())
+            .filter(|((_, flow), _)| *flow == FlowId::OTHER.0)
+            .map(|((rule, _), _)| *rule)
+            .collect::<BTreeSet<u32>>();
         let flows = &seen.traces.flows;
         let mut judgements = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
@@ -298,22 +313,42 @@ impl Run<'_> {
                     flow: Some(flow.flow.clone()),
                     percentile: percentile.and_then(|value| u64::try_from(value).ok()),
                 });
-                self.add_incomplete(ledger, judgements.last(), flow);
+                self.add_incomplete(ledger, judgements.last(), &flow.incomplete);
+            }
+            // A gate must not pass because a slow trace is of one flow too many.
+            let other = seen.traces.other.as_ref().filter(|_| wanted.is_none());
+            if let Some(other) = other.filter(|_| !response || others.contains(&(number as u32))) {
+                let percentile = match (rule.stat, &other.end_to_end) {
+                    (Stat::Percentile(percentile), Some(times)) if !response => {
+                        times.percentiles.get(percentile)
+                    }
+                    _ => None,
+                };
+                judgements.push(Judgement {
+                    account: (number as u32, FlowId::OTHER.0),
+                    flow: Some("other".into()),
+                    percentile: percentile.and_then(|value| u64::try_from(value).ok()),
+                });
+                self.add_incomplete(ledger, judgements.last(), &other.incomplete);
             }
         }
         let mine = std::mem::take(ledger);
-        *ledger = mine.merge(seen.sink.ledger, self.keeping);
+        *ledger = mine.merge(tallied, self.keeping);
         Ok(judgements)
     }
 
     /// Adds the traces of a flow that could not be measured. Those that had not ended did so after the last window, those
     /// that had begun before belong to the first.
-    fn add_incomplete(&self, ledger: &mut Ledger, judgement: Option<&Judgement>, flow: &Flow) {
+    fn add_incomplete(
+        &self,
+        ledger: &mut Ledger,
+        judgement: Option<&Judgement>,
+        incomplete: &IncompleteCounts,
+    ) {
         let Some(judgement) = judgement else {
             return;
         };
         let slots = &self.slots[self.face_of[judgement.account.0 as usize]];
-        let incomplete = &flow.incomplete;
         for (count, slot) in [
             (incomplete.open, slots.last()),
             (incomplete.cut, slots.first()),

@@ -9,6 +9,7 @@ mod sla;
 mod sla_oracle;
 mod sla_traces;
 mod traces;
+mod traces_extreme;
 mod traces_world;
 mod verify;
 mod world;
