@@ -30,11 +30,16 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 fn replay(target: &str) {
+    replay_from(target, target);
+}
+
+/// Replays what is kept for one target in another that reads the same.
+fn replay_from(folder: &str, target: &str) {
     let (_, body) = targets::ALL
         .into_iter()
         .find(|(name, _)| *name == target)
         .expect("a target of this name");
-    let folder = corpus().join(target);
+    let folder = corpus().join(folder);
     let names = names(&folder);
     assert!(!names.is_empty(), "{} is empty", folder.display());
     let failed: Vec<&String> = names
@@ -86,4 +91,15 @@ fn reports() {
 #[test]
 fn round_trips() {
     replay("round_trip");
+}
+
+#[test]
+fn traces_and_rules() {
+    replay("traces");
+}
+
+#[test]
+fn traces_and_rules_of_other_captures() {
+    replay_from("report", "traces");
+    replay_from("capture", "traces");
 }

@@ -196,6 +196,15 @@ pub enum WarningKind {
     },
     /// Of what ran outside of traces only the longest intervals were looked at.
     BackgroundCut,
+    /// An annotation has too many values in some flows to split these by it.
+    TooManyValues {
+        /// The annotation's key.
+        key: String,
+        /// How many flows.
+        flows: u64,
+        /// The most values that a flow is split by.
+        limit: u64,
+    },
     /// Something the recorder itself wrote down.
     Recorder {
         /// Its words.
@@ -254,6 +263,7 @@ impl WarningKind {
             Self::ReusedTraceIds { .. } => "reused_trace_ids",
             Self::JoinedClocks { .. } => "joined_clocks",
             Self::BackgroundCut => "background_cut",
+            Self::TooManyValues { .. } => "too_many_values",
             Self::Recorder { .. } => "recorder",
         }
     }

@@ -23,9 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, bytes) in captures {
         save("capture", name, bytes)?;
         save("report", name, bytes)?;
+        save("traces", name, bytes)?;
     }
     save("capture", "torn", &mixed[..mixed.len() - 30])?;
     save("report", "torn", &mixed[..mixed.len() - 30])?;
+    save("traces", "torn", &mixed[..mixed.len() - 30])?;
     let index = Index::build(&mixed)?;
     for (number, entry) in index.chunks.iter().enumerate() {
         let chunk = index.chunk_bytes(&mixed, entry);

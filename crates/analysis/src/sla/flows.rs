@@ -1,13 +1,17 @@
 //! Rules about traces: every finished trace is a sample of its flow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use perf_format::bins;
 
 use super::ledger::{Account, Keeping, Kept, Ledger, Tally, Unknown};
 use super::rule::{Rule, Stat, Target};
 use super::run::Run;
 use super::watch::is_beyond;
 use crate::error::{Error, ErrorKind};
-use crate::traces::{Flow, FlowId, Trace, TraceOptions, TraceSink, World, traces_with};
+use crate::traces::{
+    Counts, Flow, FlowId, IncompleteCounts, Trace, TraceOptions, TraceSink, World, traces_with,
+};
 use crate::value::Percentile;
 
 /// Flows that are told apart, at most.
@@ -61,6 +65,8 @@ pub(super) struct FlowSink<'a> {
     rules: Vec<FlowRule<'a>>,
     keeping: Keeping,
     ledger: Ledger,
+    /// By number of a rule that asks for a percentile of a gap: their lengths in ns.
+    gaps: BTreeMap<u32, Counts>,
 }
 
 impl<'a> FlowSink<'a> {
@@ -86,7 +92,19 @@ impl<'a> FlowSink<'a> {
             rules: rules.collect(),
             keeping,
             ledger: Ledger::default(),
+            gaps: BTreeMap::new(),
         }
+    }
+
+    /// The percentile of a rule about a gap, from bins, in ns.
+    fn gap_percentile(&self, number: usize, rule: &Rule) -> Option<u64> {
+        let Stat::Percentile(percentile) = rule.stat else {
+            return None;
+        };
+        let lengths = self.gaps.get(&(number as u32))?.histogram();
+        let rank = percentile.rank(lengths.count());
+        let (bin, _) = lengths.bin_of_rank(rank)?;
+        Some(bins::high(bin).clamp(lengths.min()?, lengths.max()?))
     }
 }
 
@@ -114,12 +132,11 @@ impl TraceSink for FlowSink<'_> {
                 What::Gap(Some(from), Some(to)) => {
                     let gaps = trace.gaps().iter().enumerate();
                     for (place, gap) in gaps.filter(|(_, gap)| (gap.from, gap.to) == (from, to)) {
-                        add(
-                            (rule.number, 0),
-                            place as u32,
-                            ns(gap.end - gap.start),
-                            gap.end,
-                        );
+                        let length = ns(gap.end - gap.start);
+                        add((rule.number, 0), place as u32, length, gap.end);
+                        if matches!(rule.rule.stat, Stat::Percentile(_)) {
+                            self.gaps.entry(rule.number).or_default().record(length);
+                        }
                     }
                 }
                 What::Gap(..) => {}
@@ -138,6 +155,10 @@ impl TraceSink for FlowSink<'_> {
         });
         let mine = std::mem::take(&mut self.ledger);
         self.ledger = mine.merge(renamed, self.keeping);
+        for (number, mut lengths) in other.gaps {
+            lengths.settle();
+            self.gaps.entry(number).or_default().merge(&lengths);
+        }
     }
 }
 
@@ -223,15 +244,29 @@ impl Run<'_> {
             keep: self.keeping.keep.div_ceil(FLOWS_A_RULE),
             ..self.keeping
         };
-        let seen = traces_with(self.set, &options, |world| {
+        let mut seen = traces_with(self.set, &options, |world| {
             FlowSink::new(self, world, keeping)
         })?;
+        seen.sink.gaps.values_mut().for_each(Counts::settle);
         let mut ids: HashMap<String, u32> = HashMap::new();
         for (_, flow) in seen.sink.ledger.tallies.keys().map(|(account, _)| account) {
             if let Some(name) = seen.flow_name(FlowId(*flow)) {
                 ids.insert(name.to_owned(), *flow);
             }
         }
+        // What is of no flow by now, since there were too many, is of the others.
+        let tallied = std::mem::take(&mut seen.sink.ledger);
+        let about_gaps = |rule: u32| matches!(rules[rule as usize].target, Target::Gap { .. });
+        let tallied = tallied.renamed(self.keeping, |(rule, flow)| {
+            match about_gaps(rule) || seen.flow_name(FlowId(flow)).is_some() {
+                true => (rule, flow),
+                false => (rule, FlowId::OTHER.0),
+            }
+        });
+        let others = (tallied.tallies.keys())
+            .filter(|((_, flow), _)| *flow == FlowId::OTHER.0)
+            .map(|((rule, _), _)| *rule)
+            .collect::<BTreeSet<u32>>();
         let flows = &seen.traces.flows;
         let mut judgements = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
@@ -239,7 +274,10 @@ impl Run<'_> {
                 Target::EndToEnd(flow) => (flow, false),
                 Target::Response(flow) => (flow, true),
                 Target::Event { .. } | Target::Gap { .. } => {
-                    judgements.push(Judgement::of_rule(number));
+                    judgements.push(Judgement {
+                        percentile: seen.sink.gap_percentile(number, rule),
+                        ..Judgement::of_rule(number)
+                    });
                     continue;
                 }
             };
@@ -275,22 +313,42 @@ impl Run<'_> {
                     flow: Some(flow.flow.clone()),
                     percentile: percentile.and_then(|value| u64::try_from(value).ok()),
                 });
-                self.add_incomplete(ledger, judgements.last(), flow);
+                self.add_incomplete(ledger, judgements.last(), &flow.incomplete);
+            }
+            // A gate must not pass because a slow trace is of one flow too many.
+            let other = seen.traces.other.as_ref().filter(|_| wanted.is_none());
+            if let Some(other) = other.filter(|_| !response || others.contains(&(number as u32))) {
+                let percentile = match (rule.stat, &other.end_to_end) {
+                    (Stat::Percentile(percentile), Some(times)) if !response => {
+                        times.percentiles.get(percentile)
+                    }
+                    _ => None,
+                };
+                judgements.push(Judgement {
+                    account: (number as u32, FlowId::OTHER.0),
+                    flow: Some("other".into()),
+                    percentile: percentile.and_then(|value| u64::try_from(value).ok()),
+                });
+                self.add_incomplete(ledger, judgements.last(), &other.incomplete);
             }
         }
         let mine = std::mem::take(ledger);
-        *ledger = mine.merge(seen.sink.ledger, self.keeping);
+        *ledger = mine.merge(tallied, self.keeping);
         Ok(judgements)
     }
 
     /// Adds the traces of a flow that could not be measured. Those that had not ended did so after the last window, those
     /// that had begun before belong to the first.
-    fn add_incomplete(&self, ledger: &mut Ledger, judgement: Option<&Judgement>, flow: &Flow) {
+    fn add_incomplete(
+        &self,
+        ledger: &mut Ledger,
+        judgement: Option<&Judgement>,
+        incomplete: &IncompleteCounts,
+    ) {
         let Some(judgement) = judgement else {
             return;
         };
         let slots = &self.slots[self.face_of[judgement.account.0 as usize]];
-        let incomplete = &flow.incomplete;
         for (count, slot) in [
             (incomplete.open, slots.last()),
             (incomplete.cut, slots.first()),

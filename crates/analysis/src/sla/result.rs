@@ -62,7 +62,7 @@ pub enum Verdict {
 pub struct RuleResult {
     /// The rule, such as `ORDER:p99<5ms over 1m`.
     pub rule: Rule,
-    /// Of a rule about each flow: which.
+    /// Of a rule about each flow: which; `other` is all of those that are too many to be told apart.
     pub flow: Option<String>,
     /// The verdict. With windows: fail if one failed, else unproven if one is, else pass if one passed, else no data.
     pub verdict: Verdict,

@@ -1,5 +1,6 @@
 //! What to say of a trace analysis as a whole.
 
+use super::flows::MAX_BY_VALUES;
 use super::result::Traces;
 use super::summary::Summary;
 use crate::warning::{Warning, WarningKind};
@@ -47,6 +48,17 @@ pub(super) fn caveats(summary: &Summary<'_>, traces: &Traces) -> Vec<Warning> {
     }
     if summary.ahead.background_cut {
         kinds.push(WarningKind::BackgroundCut);
+    }
+    if let Some(key) = &summary.options.by {
+        // A flow without the annotation has an empty list; only one with too many values has none.
+        let whole = traces.flows.iter().filter(|flow| flow.by.is_none()).count();
+        if whole > 0 {
+            kinds.push(WarningKind::TooManyValues {
+                key: key.clone(),
+                flows: whole as u64,
+                limit: MAX_BY_VALUES as u64,
+            });
+        }
     }
     for rule in &summary.options.flows {
         for event in [&rule.first, &rule.last] {

@@ -43,6 +43,7 @@ mod world;
 
 pub use anatomy::Gap;
 pub use bands::MIN_TRACES as MIN_BAND_TRACES;
+pub(crate) use counts::Counts;
 pub use flows::MAX_BY_VALUES;
 pub use kept::MAX_KEPT_SPANS;
 pub use notes::{MAX_KEYS, MAX_VALUES};

@@ -161,6 +161,16 @@ impl WarningKind {
             Self::BackgroundCut => {
                 "of what ran outside of traces only the longest intervals were compared".into()
             }
+            Self::TooManyValues { key, flows, limit } => {
+                let (have, are) = match flows {
+                    1 => ("has", "is"),
+                    _ => ("have", "are"),
+                };
+                format!(
+                    "{} {have} more than {limit} values of {key:?} and {are} not split by it",
+                    counted(*flows, "flow")
+                )
+            }
             Self::Recorder { message } => format!("the recorder noted: {message}"),
         }
     }
@@ -230,6 +240,9 @@ impl WarningKind {
                 "record on one host without a reboot in between: such captures share a counter"
             }
             Self::BackgroundCut => "select a shorter time with --since and --until",
+            Self::TooManyValues { .. } => {
+                "split by an annotation of fewer values, or select a shorter time with --since and --until"
+            }
             Self::Recorder { .. } => "see the recorder's documentation of this note",
         }
     }

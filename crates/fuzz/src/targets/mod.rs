@@ -11,6 +11,7 @@ mod metadata;
 mod repair;
 mod report;
 mod round_trip;
+mod traces;
 
 pub use arena::arena;
 pub use capture::capture;
@@ -18,16 +19,18 @@ pub use chunk::chunk;
 pub use metadata::metadata;
 pub use report::report;
 pub use round_trip::round_trip;
+pub use traces::traces;
 
 /// A target's name, as `corpus/` and `fuzz_targets/` have it, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const ALL: [Target; 6] = [
+pub const ALL: [Target; 7] = [
     ("arena", arena),
     ("capture", capture),
     ("chunk", chunk),
     ("metadata", metadata),
     ("report", report),
     ("round_trip", round_trip),
+    ("traces", traces),
 ];
