@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::chromium::apt_get;
 use crate::shell;
 
 /// What is installed, by version.
@@ -45,7 +46,13 @@ fn make() -> Result<()> {
         return Ok(());
     }
     println!("── installing what {REQUIREMENTS} names, under target/venv");
-    shell::run(Command::new("python3").args(["-m", "venv"]).arg(folder()))?;
+    let venv = || shell::run(Command::new("python3").args(["-m", "venv"]).arg(folder()));
+    if venv().is_err() {
+        // Debian keeps that part of Python in a package of its own.
+        apt_get(&["update"])?;
+        apt_get(&["install", "-y", "--no-install-recommends", "python3-venv"])?;
+        venv()?;
+    }
     shell::run(&mut python(&[
         "-m",
         "pip",

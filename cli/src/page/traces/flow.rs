@@ -95,9 +95,13 @@ fn owners(flow: &Flow, typical: Option<&Band>, tail: Option<&Band>) -> Table {
             OwnerKind::Stage => owner.owner.clone(),
             OwnerKind::Gap => format!("  → {}", owner.to.as_deref().unwrap_or("")),
         };
+        let own_mean = Cell::Nanos(owner.own_mean_ns as f64);
         rows.push(Row::new(vec![
             Cell::name(name),
-            Cell::Nanos(owner.own_mean_ns as f64),
+            match owner.within_clock_error {
+                true => Cell::Doubtful(Box::new(own_mean)),
+                false => own_mean,
+            },
             Cell::Share(owner.own_share),
             ns(owner.inclusive_mean_ns),
             ns(of(typical)),

@@ -5,6 +5,18 @@ use super::result::Traces;
 use super::summary::Summary;
 use crate::warning::{Warning, WarningKind};
 
+impl Summary<'_> {
+    /// The largest error of the wall clocks, where they join captures.
+    pub(super) fn clock_error(&self) -> Option<u64> {
+        let joined = self.options.join && self.captures.len() > 1;
+        let errors = self
+            .captures
+            .iter()
+            .map(|capture| capture.clock.uncertainty_ns());
+        joined.then(|| errors.flatten().max().unwrap_or(0))
+    }
+}
+
 pub(super) fn caveats(summary: &Summary<'_>, traces: &Traces) -> Vec<Warning> {
     let mut kinds = Vec::new();
     let incomplete = traces.incomplete;

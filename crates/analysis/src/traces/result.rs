@@ -193,6 +193,9 @@ pub struct OwnerStats {
     pub own_mean_ns: u64,
     /// The same as a share of the mean.
     pub own_share: f64,
+    /// Of a gap, where the clocks of captures were joined: whether it is no longer than these may be apart
+    /// ([`Traces::clock_error_ns`]), so that it may be none, or the other way round.
+    pub within_clock_error: bool,
 }
 
 /// Traces of about one end-to-end time.

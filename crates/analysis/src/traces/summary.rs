@@ -146,16 +146,6 @@ impl Summary<'_> {
         parsed.filter_map(Result::ok).collect()
     }
 
-    /// The largest error of the wall clocks, where they join captures.
-    fn clock_error(&self) -> Option<u64> {
-        let joined = self.options.join && self.captures.len() > 1;
-        let errors = self
-            .captures
-            .iter()
-            .map(|capture| capture.clock.uncertainty_ns());
-        joined.then(|| errors.flatten().max().unwrap_or(0))
-    }
-
     fn flow(&self, flow: &FlowSums, name: &str, events: &[u32], level: u32) -> Flow {
         let order = in_order(flow, events);
         let found = bands(
@@ -246,6 +236,7 @@ impl Summary<'_> {
     }
 
     fn owners(&self, flow: &FlowSums, order: &[usize]) -> Vec<OwnerStats> {
+        let error = self.clock_error();
         let own = flow.own();
         let sums: Vec<u128> = order.iter().map(|number| own[*number]).collect();
         let total: u128 = sums.iter().sum();
@@ -277,6 +268,7 @@ impl Summary<'_> {
                                 .then(|| (inclusive / spans as f64).round() as u64),
                             own_mean_ns,
                             own_share,
+                            within_clock_error: false,
                         }
                     }
                     Owner::Gap(from, to) => OwnerStats {
@@ -289,6 +281,7 @@ impl Summary<'_> {
                         inclusive_mean_ns: None,
                         own_mean_ns,
                         own_share,
+                        within_clock_error: error.is_some_and(|error| own_mean_ns <= error),
                     },
                 }
             })

@@ -155,7 +155,7 @@ impl WarningKind {
                 if *traces == 1 { "counts" } else { "count" }
             ),
             Self::JoinedClocks { error_ns } => format!(
-                "captures were joined by their wall clocks, which are known to {} at best: shorter gaps mean nothing",
+                "captures were joined by their wall clocks, which are known to {} at best: shorter gaps, marked ~, mean nothing",
                 length(*error_ns)
             ),
             Self::BackgroundCut => {

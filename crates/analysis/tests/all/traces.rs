@@ -902,6 +902,7 @@ fn in_short(wholes: &[Whole], ns_per_unit: u64) -> Vec<(u64, u64, usize)> {
 /// Two processes of one boot share a clock, and traces go through both; those of two hosts do not, unless it is asked for.
 #[test]
 fn captures_join_where_their_clocks_do() {
+    let mut close_gaps = 0;
     for (boot, join) in [("boot-1", false), ("", false), ("", true)] {
         let mut recipe = Recipe::new(51);
         (recipe.boot, recipe.open, recipe.losses) = (boot, 0, 0);
@@ -922,6 +923,11 @@ fn captures_join_where_their_clocks_do() {
             if joined { together } else { apart }
         );
         assert_eq!(seen.traces.clock_error_ns, join.then_some(40));
+        for owner in seen.traces.flows.iter().flat_map(|flow| &flow.owners) {
+            let close = join && owner.kind == OwnerKind::Gap && owner.own_mean_ns <= 40;
+            assert_eq!(owner.within_clock_error, close, "{owner:?}");
+            close_gaps += usize::from(close);
+        }
         let flagged = seen
             .traces
             .warnings
@@ -929,6 +935,7 @@ fn captures_join_where_their_clocks_do() {
             .any(|warning| warning.kind.name() == "joined_clocks");
         assert_eq!(flagged, join);
     }
+    assert!(close_gaps > 0);
 }
 
 #[test]
