@@ -112,20 +112,21 @@ fn rows(chunks: &[ChunkRef<'_>]) -> u64 {
 fn look(world: &World, of: &ChunkRef<'_>) -> Result<Result<Look, FormatError>, Error> {
     let mut bytes = Vec::new();
     of.file.read_head(of.entry, &mut bytes)?;
-    let fetch =
-        |bytes: &mut Vec<u8>, wanted: &[ColumnId]| -> Result<Result<(), FormatError>, Error> {
-            let columns = match Frame::parse(bytes, of.entry.offset) {
-                Ok(frame) => frame.columns,
-                Err(error) => return Ok(Err(error)),
-            };
-            for column in columns.iter().filter(|column| wanted.contains(&column.id)) {
-                of.file
-                    .read_body(of.entry, column.offset, column.len, bytes)?;
-            }
-            Ok(Ok(()))
+    let fetch = |bytes: &mut Vec<u8>,
+                 wanted: &dyn Fn(ColumnId) -> bool|
+     -> Result<Result<(), FormatError>, Error> {
+        let columns = match Frame::parse(bytes, of.entry.offset) {
+            Ok(frame) => frame.columns,
+            Err(error) => return Ok(Err(error)),
         };
+        for column in columns.iter().filter(|column| wanted(column.id)) {
+            of.file
+                .read_body(of.entry, column.offset, column.len, bytes)?;
+        }
+        Ok(Ok(()))
+    };
     let traces = [ColumnId::TRACE_DICT, ColumnId::TRACE, ColumnId::TRACE_RUNS];
-    if let Err(error) = fetch(&mut bytes, &traces)? {
+    if let Err(error) = fetch(&mut bytes, &|id| traces.contains(&id))? {
         return Ok(Err(error));
     }
     let mut look = Look::default();
@@ -134,12 +135,11 @@ fn look(world: &World, of: &ChunkRef<'_>) -> Result<Result<Look, FormatError>, E
         Err(error) => return Ok(Err(error)),
     };
     if worth {
-        let rows = [ColumnId::SERIES, ColumnId::END, ColumnId::VALUE];
-        if let Err(error) = fetch(&mut bytes, &rows)? {
-            return Ok(Err(error));
-        }
-        if let Err(error) = background(world, of, &bytes, &mut look) {
-            return Ok(Err(error));
+        // What the rows cannot tell is for the second pass to report; the ids count all the same.
+        let rest = |id| !traces.contains(&id);
+        if fetch(&mut bytes, &rest)?.is_ok() && background(world, of, &bytes, &mut look).is_err() {
+            look.background.clear();
+            look.gauges.clear();
         }
     }
     Ok(Ok(look))
