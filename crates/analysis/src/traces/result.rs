@@ -194,7 +194,8 @@ pub struct OwnerStats {
     /// The same as a share of the mean.
     pub own_share: f64,
     /// Of a gap, where the clocks of captures were joined: whether it is no longer than these may be apart
-    /// ([`Traces::clock_error_ns`]), so that it may be none, or the other way round.
+    /// ([`Traces::clock_error_ns`]), so that it may be none, or the other way round. Left out of the JSON where it is not so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub within_clock_error: bool,
 }
 
