@@ -1,40 +1,29 @@
 //! What `perf-analyze` computes from a file.
 
-use std::io::Write;
+use perf_analysis::{CaptureSet, ReportOptions, info, report as report_on, verify};
 
-use perf_analysis::{CaptureSet, OpenOptions, ReportOptions, info, report as report_on, verify};
-
-use super::repair;
+use super::opened;
 
 /// Computes reports over the bytes as a capture file.
 pub fn report(bytes: &[u8]) {
-    read(bytes);
-    let mut mended = bytes.to_vec();
-    repair::file(&mut mended);
-    read(&mended);
+    opened(bytes, read);
 }
 
-fn read(bytes: &[u8]) {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(bytes).expect("a temporary file takes bytes");
-    let open = OpenOptions { strict: false };
-    let Ok(set) = CaptureSet::open(&[file.path().to_owned()], &open) else {
-        return;
-    };
+fn read(set: &CaptureSet) {
     let one_thread = ReportOptions {
         threads: Some(1),
         ..ReportOptions::default()
     };
-    let from_rollups = report_on(&set, &one_thread);
+    let from_rollups = report_on(set, &one_thread);
     let scanned = report_on(
-        &set,
+        set,
         &ReportOptions {
             scan: true,
             ..one_thread.clone()
         },
     );
     let exact = report_on(
-        &set,
+        set,
         &ReportOptions {
             exact: true,
             ..one_thread.clone()
@@ -51,7 +40,7 @@ fn read(bytes: &[u8]) {
         skip_ns: 1,
         ..one_thread
     };
-    let _ = report_on(&set, &sliced);
-    let _ = info(&set);
-    let _ = verify(&set, Some(1));
+    let _ = report_on(set, &sliced);
+    let _ = info(set);
+    let _ = verify(set, Some(1));
 }

@@ -1,15 +1,11 @@
 //! What `perf-analyze traces` and `sla` compute from a file.
 
-use std::io::Write;
-
 use perf_analysis::sla::Rule;
 use perf_analysis::traces::{FlowRule, MAX_KEPT_SPANS, Traces};
-use perf_analysis::{
-    CaptureSet, ErrorKind, OpenOptions, SlaOptions, TraceOptions, sla, traces as traces_of,
-};
+use perf_analysis::{CaptureSet, ErrorKind, SlaOptions, TraceOptions, sla, traces as traces_of};
 use perf_format::TraceId;
 
-use super::repair;
+use super::opened;
 
 /// Rules of every target; the events are those that the seeds have, and one that none has.
 const RULES: [&str; 10] = [
@@ -27,26 +23,17 @@ const RULES: [&str; 10] = [
 
 /// Takes the traces of the bytes as a capture file apart, and judges rules on them.
 pub fn traces(bytes: &[u8]) {
-    read(bytes);
-    let mut mended = bytes.to_vec();
-    repair::file(&mut mended);
-    read(&mended);
+    opened(bytes, read);
 }
 
-fn read(bytes: &[u8]) {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(bytes).expect("a temporary file takes bytes");
-    let open = OpenOptions { strict: false };
-    let Ok(set) = CaptureSet::open(&[file.path().to_owned()], &open) else {
-        return;
-    };
+fn read(set: &CaptureSet) {
     let plain = TraceOptions {
         slowest: 20,
         ids: vec![TraceId(0), TraceId(5), TraceId(9)],
         threads: Some(1),
         ..TraceOptions::default()
     };
-    let found = traces_of(&set, &plain).expect("damage is a warning, not an error");
+    let found = traces_of(set, &plain).expect("damage is a warning, not an error");
     check(&found);
     let ends = FlowRule {
         name: "ends".into(),
@@ -62,8 +49,8 @@ fn read(bytes: &[u8]) {
         skip_ns: 1,
         ..plain
     };
-    check(&traces_of(&set, &split).expect("damage is a warning, not an error"));
-    judge(&set);
+    check(&traces_of(set, &split).expect("damage is a warning, not an error"));
+    judge(set);
 }
 
 /// Judges each rule alone, so that a refused one hides no other.
