@@ -10,8 +10,7 @@ use super::summary::Summary;
 
 impl Summary<'_> {
     /// Stages by median first start; of equal ones the longer, which holds the other.
-    pub(super) fn events_in_order(&self, flow: &FlowSums) -> Vec<u32> {
-        let own = flow.own();
+    pub(super) fn events_in_order(&self, flow: &FlowSums, own: &[u128]) -> Vec<u32> {
         let mut stages: Vec<(u64, Reverse<u128>, u32)> = Vec::new();
         for (number, owner) in flow.owners.list.iter().enumerate() {
             if let Owner::Stage(event) = owner {

@@ -59,9 +59,9 @@ impl Summary<'_> {
             key(a).cmp(&key(b)).then_with(|| a.key.cmp(&b.key))
         });
         let patterns = self.patterns();
-        let orders: Vec<Vec<u32>> = flows
-            .par_iter()
-            .map(|flow| self.events_in_order(flow))
+        let own: Vec<Vec<u128>> = flows.par_iter().map(FlowSums::own).collect();
+        let orders: Vec<Vec<u32>> = (flows.iter().zip(&own))
+            .map(|(flow, own)| self.events_in_order(flow, own))
             .collect();
         let names = self.names(&flows, &orders);
         let mut by_id: FlowNames = Vec::new();
@@ -73,10 +73,9 @@ impl Summary<'_> {
         let mut shown = Vec::new();
         let mut rest = 0;
         let other = &mut table.other;
-        let all: Vec<&FlowSums> = flows.iter().collect();
         let (mut incomplete, mut lossy) = (incomplete(other.unmeasured), other.lossy);
         incomplete.sampled = totals.fragments;
-        for (at, flow) in all.iter().enumerate() {
+        for (at, flow) in flows.iter().enumerate() {
             let mine = self::incomplete(flow.unmeasured);
             incomplete.open += mine.open;
             incomplete.cut += mine.cut;
@@ -89,7 +88,7 @@ impl Summary<'_> {
                         patterns.iter().any(|pattern| pattern.matches(name))
                     });
                 if matches {
-                    shown.push(self.flow(flow, &names[at], &orders[at], level));
+                    shown.push(self.flow((flow, &own[at]), &names[at], &orders[at], level));
                 }
             } else {
                 other.merge_counts(flow);
@@ -146,7 +145,13 @@ impl Summary<'_> {
         parsed.filter_map(Result::ok).collect()
     }
 
-    fn flow(&self, flow: &FlowSums, name: &str, events: &[u32], level: u32) -> Flow {
+    fn flow(
+        &self,
+        (flow, own): (&FlowSums, &[u128]),
+        name: &str,
+        events: &[u32],
+        level: u32,
+    ) -> Flow {
         let order = in_order(flow, events);
         let found = bands(
             &flow.cells,
@@ -180,7 +185,7 @@ impl Summary<'_> {
             lag: self.times(&flow.lag.histogram(), |ns| ns),
             response: self.times(&flow.response.histogram(), |ns| ns),
             early: flow.early,
-            owners: self.owners(flow, &order),
+            owners: self.owners(flow, own, &order),
             background: self.background(flow, &ranges, level),
             annotations: annotations(flow, &ranges, &found, level),
             varied_annotations: varied(flow),
@@ -235,9 +240,8 @@ impl Summary<'_> {
         Some(beyond.collect())
     }
 
-    fn owners(&self, flow: &FlowSums, order: &[usize]) -> Vec<OwnerStats> {
+    fn owners(&self, flow: &FlowSums, own: &[u128], order: &[usize]) -> Vec<OwnerStats> {
         let error = self.clock_error();
-        let own = flow.own();
         let sums: Vec<u128> = order.iter().map(|number| own[*number]).collect();
         let total: u128 = sums.iter().sum();
         let means = means(&sums, flow.e2e.count, self.world.ns_per_unit);
