@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use perf_analysis::sla::Rule;
 use perf_analysis::sla::config::rules_of_file;
-use perf_analysis::{
-    CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions, TimeBound, TraceOptions,
-};
+use perf_analysis::{CaptureSet, GroupBy, OpenOptions, Percentile, ReportOptions, TimeBound};
 
 use crate::cmd;
 use crate::time::{Moment, Span, Zone};
@@ -278,20 +276,6 @@ pub(crate) fn selected(
         threads: workers.threads(),
         ..ReportOptions::default()
     })
-}
-
-/// The traces of what is selected for a report.
-pub(crate) fn traces_of(options: &ReportOptions) -> TraceOptions {
-    TraceOptions {
-        events: options.events.clone(),
-        since: options.since,
-        until: options.until,
-        skip_ns: options.skip_ns,
-        percentiles: options.percentiles.clone(),
-        strict: options.strict,
-        threads: options.threads,
-        ..TraceOptions::default()
-    }
 }
 
 fn parse_by(text: &str) -> Result<GroupBy, String> {

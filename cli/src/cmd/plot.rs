@@ -11,7 +11,7 @@ use perf_render::plot::Theme;
 
 use super::report::judged;
 use super::traces::parse_id;
-use crate::args::{Input, Rules, Selection, Workers, selected, traces_of};
+use crate::args::{Input, Rules, Selection, Workers, selected};
 use crate::diagnostics;
 use crate::file::write_whole;
 use crate::gate::Unmatched;
@@ -155,7 +155,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         // Those that are asked for take the place of the slowest.
         slowest: if args.traces.is_empty() { SLOWEST } else { 0 },
         ids: args.traces.clone(),
-        ..traces_of(&options)
+        ..TraceOptions::from(&options)
     };
     let traces = traced.then(|| traces(&set, &trace_options));
     let traces = traces.transpose()?;

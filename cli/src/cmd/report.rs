@@ -13,9 +13,7 @@ use perf_render::html::MAX_WATERFALLS;
 use perf_render::{Document, Table};
 use serde::Serialize;
 
-use crate::args::{
-    Figures, Input, OutputArgs, Rules, Selection, Workers, report_options, traces_of,
-};
+use crate::args::{Figures, Format, Input, OutputArgs, Rules, Selection, Workers, report_options};
 use crate::command;
 use crate::file::write_whole;
 use crate::gate::{self, FailOn, Unmatched};
@@ -25,7 +23,6 @@ use crate::page::in_short::InShort;
 use crate::page::promised::promised;
 use crate::progress::Progress;
 use crate::verdict::Verdict;
-use crate::{args::Format, diagnostics};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -128,12 +125,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     if !args.fail_on.is_empty() {
         gate::check_usable(&report.warnings, &unmatched)?;
     }
-    if args.output.format == Format::Csv && !args.input.quiet {
-        // CSV has no place for them.
-        for warning in &report.warnings {
-            diagnostics::warning(&page::warning_line(warning));
-        }
-    }
+    page::warn_beside_csv(&report.warnings, &args.output, args.input.quiet);
     let answer = ReportAnswer {
         args,
         told: Told {
@@ -170,7 +162,7 @@ impl Args {
         }
         let options = TraceOptions {
             slowest: self.html.as_ref().map_or(0, |_| MAX_WATERFALLS),
-            ..traces_of(options)
+            ..TraceOptions::from(options)
         };
         Ok(Some(traces(set, &options)?))
     }

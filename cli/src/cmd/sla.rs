@@ -7,7 +7,6 @@ use perf_render::{Document, Table};
 use serde::Serialize;
 
 use crate::args::{Format, Input, OutputArgs, Rules, Selection, Workers};
-use crate::diagnostics;
 use crate::gate::{self, FailOn, Unmatched};
 use crate::output::{Answer, give};
 use crate::page;
@@ -97,12 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     if !args.fail_on.is_empty() {
         gate::check_usable(&sla.warnings, &unmatched)?;
     }
-    if args.output.format == Format::Csv && !args.input.quiet {
-        // CSV has no place for them.
-        for warning in &sla.warnings {
-            diagnostics::warning(&page::warning_line(warning));
-        }
-    }
+    page::warn_beside_csv(&sla.warnings, &args.output, args.input.quiet);
     let answer = SlaAnswer {
         args,
         sla: &sla,

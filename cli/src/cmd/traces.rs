@@ -9,8 +9,7 @@ use perf_format::TraceId;
 use perf_render::{Document, Table};
 use serde::Serialize;
 
-use crate::args::{Format, Input, OutputArgs, Selection, Workers};
-use crate::diagnostics;
+use crate::args::{Input, OutputArgs, Selection, Workers};
 use crate::output::{Answer, give};
 use crate::page;
 use crate::progress::Progress;
@@ -168,12 +167,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let progress = Progress::start("putting traces together", args.input.quiet);
     let traces = traces(&args.input.open()?, &options)?;
     drop(progress);
-    if args.output.format == Format::Csv && !args.input.quiet {
-        // CSV has no place for them.
-        for warning in &traces.warnings {
-            diagnostics::warning(&page::warning_line(warning));
-        }
-    }
+    page::warn_beside_csv(&traces.warnings, &args.output, args.input.quiet);
     give(
         &TracesAnswer {
             args,

@@ -4,8 +4,8 @@ use perf_analysis::Percentile;
 use perf_analysis::traces::{Band, Flow, OwnerKind, Traces};
 use perf_render::{Cell, Column, Document, Fact, Row, Table, Tone};
 
-use crate::page::counted;
 use crate::page::traces::{flow_table, total_ns};
+use crate::page::{counted, traced};
 
 /// Flows that are shown.
 const MAX_FLOWS: usize = 5;
@@ -86,8 +86,7 @@ struct Tail<'a> {
 
 impl<'a> Tail<'a> {
     fn of(flow: &'a Flow) -> Option<Self> {
-        let typical = flow.bands.iter().find(|band| band.percentile.is_none())?;
-        let slow = flow.bands.iter().rfind(|band| band.percentile.is_some())?;
+        let (typical, slow) = (traced::typical(flow)?, traced::tail(flow)?);
         let pairs = slow.owners.iter().zip(&typical.owners).enumerate();
         let grown = pairs.filter_map(|(at, (slow, typical))| {
             Some((slow.mean_ns.checked_sub(typical.mean_ns)?, at))

@@ -3,6 +3,8 @@
 use perf_analysis::Warning;
 use perf_render::{Document, Note, Tone};
 
+use crate::args::{Format, OutputArgs};
+use crate::diagnostics;
 use crate::gate::Unmatched;
 
 mod capture;
@@ -34,6 +36,15 @@ pub(crate) fn warning_line(warning: &Warning) -> String {
         .map(|capture| format!("{capture}: "));
     let about = about.unwrap_or_default();
     format!("{about}{}; {}", warning.message(), warning.kind.remedy())
+}
+
+/// Says the warnings on standard error where the answer is CSV, which has no place for them.
+pub(crate) fn warn_beside_csv(warnings: &[Warning], output: &OutputArgs, quiet: bool) {
+    if output.format == Format::Csv && !quiet {
+        for warning in warnings {
+            diagnostics::warning(&warning_line(warning));
+        }
+    }
 }
 
 /// The warnings at the end of a page, each with its remedy. Which capture one is about is said where there is a choice.

@@ -20,11 +20,12 @@ pub(crate) fn slowest(traces: &Traces) -> Option<&Flow> {
 }
 
 /// The traces around the highest percentile that has enough of them.
-fn tail(flow: &Flow) -> Option<&Band> {
+pub(super) fn tail(flow: &Flow) -> Option<&Band> {
     flow.bands.iter().rfind(|band| band.percentile.is_some())
 }
 
-fn typical(flow: &Flow) -> Option<&Band> {
+/// The traces from 40 to 60 %, if they are enough.
+pub(super) fn typical(flow: &Flow) -> Option<&Band> {
     flow.bands.iter().find(|band| band.percentile.is_none())
 }
 

@@ -131,14 +131,8 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> Result<SingleExported, Error> {
     let options = TraceOptions {
-        events: select.events.clone(),
-        since: select.since,
-        until: select.until,
-        skip_ns: select.skip_ns,
-        strict: select.strict,
-        threads: select.threads,
         slowest: 0,
-        ..TraceOptions::default()
+        ..TraceOptions::from(select)
     };
     let seen = traces_with(set, &options, |_| Kept::default())?;
     let mut kept = seen.sink;

@@ -287,14 +287,8 @@ impl<'a> Run<'a> {
     fn traces(&self, set: &CaptureSet, shape: Shape, exported: &mut Exported) -> Result<(), Error> {
         let select = &self.options.select;
         let options = TraceOptions {
-            events: select.events.clone(),
-            since: select.since,
-            until: select.until,
-            skip_ns: select.skip_ns,
-            strict: select.strict,
-            threads: select.threads,
             slowest: 0,
-            ..TraceOptions::default()
+            ..TraceOptions::from(select)
         };
         let threads = select
             .threads

@@ -5,6 +5,8 @@ use perf_render::escape::bounded;
 use perf_render::number::nanos_inline;
 use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table};
 
+use crate::page::traced::typical;
+
 /// Owners below this share of the mean, and of the difference in the tail, are left to JSON.
 const LEAST_SHARE: f64 = 0.001;
 /// By so many standard errors something must be more frequent in the tail to be shown.
@@ -22,7 +24,7 @@ pub(in crate::page) fn total_ns(flow: &Flow) -> u128 {
 pub(super) fn push(document: &mut Document, flow: &Flow) {
     document.heading(&flow.flow);
     document.facts(facts(flow));
-    let typical = flow.bands.iter().find(|band| band.percentile.is_none());
+    let typical = typical(flow);
     let tail = tail(flow);
     document.table(owners(flow, typical, tail));
     document.table(over_represented(flow, typical, tail));

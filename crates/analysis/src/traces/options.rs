@@ -2,7 +2,7 @@
 
 use perf_format::TraceId;
 
-use crate::options::TimeBound;
+use crate::options::{ReportOptions, TimeBound};
 use crate::value::Percentile;
 
 /// The most traces that are kept whole.
@@ -54,6 +54,22 @@ pub struct TraceOptions {
     pub strict: bool,
     /// Worker threads; `None`: one a core. The result does not depend on it.
     pub threads: Option<usize>,
+}
+
+/// The traces of what is selected for a report.
+impl From<&ReportOptions> for TraceOptions {
+    fn from(options: &ReportOptions) -> Self {
+        Self {
+            events: options.events.clone(),
+            since: options.since,
+            until: options.until,
+            skip_ns: options.skip_ns,
+            percentiles: options.percentiles.clone(),
+            strict: options.strict,
+            threads: options.threads,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for TraceOptions {
