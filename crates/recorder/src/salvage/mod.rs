@@ -110,3 +110,13 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Salv
 pub fn remainder_path(capture: &Path) -> PathBuf {
     capture.with_extension("salvaged.bin")
 }
+
+/// What would be saved out of an arena with these bytes, if there were no file.
+#[cfg(test)]
+pub(crate) fn saved_from(arena: &[u8]) -> Saved {
+    let mut known = known::Known::default();
+    let mut reader = perf_arena::reader::Reader::from_bytes(arena).expect("an arena");
+    let mut remainder = remainder::Remainder::new(io::sink(), &mut known);
+    remainder.write_arena(&mut reader).expect("nothing fails");
+    remainder.saved
+}

@@ -10,6 +10,7 @@ use perf_format::{
 };
 
 use super::known::Known;
+use crate::calibrate::NO_EVENT;
 use crate::housekeeping::{event_descriptor, open_span};
 use crate::loss;
 use crate::rows::{self, Slots};
@@ -122,7 +123,9 @@ impl<'k, W: Write> Remainder<'k, W> {
                 .filter_map(|loss| self.untold(0, 0, loss)),
         );
         if !self.known.has_open_spans {
-            let open: Vec<_> = reader.open_spans().into_iter().map(open_span).collect();
+            let of_program = |open: &perf_arena::OpenSpan| open.event != NO_EVENT;
+            let open = reader.open_spans().into_iter().filter(of_program);
+            let open: Vec<_> = open.map(open_span).collect();
             self.saved.open_spans = open.len() as u64;
             self.stream.open_spans(&open, &mut self.buffer);
         }
