@@ -39,7 +39,7 @@ bears one in a thousand, and each of these is listed, marked as within or beyond
 at the end and already older than the bound counts as over it.
 
 A rule passes, fails, has no data (fewer than 3/(1-p) samples of a percentile), or is unproven: it would pass, but records \
-were lost or cannot be read, and had all of these been over the bound, it would not.
+were lost, were left out by sampling or cannot be read, and had all of these been over the bound, it would not.
 
 Violations whose ends are no further apart than --gap make an episode.";
 

@@ -21,6 +21,7 @@ pub(super) struct Covered {
 
 /// What is to be said of what was seen of a rule in a window.
 pub(super) fn judge(rule: &Rule, tally: &Tally, covered: Covered) -> Judged {
+    let tally = &tally.settled();
     let wrong = wrong(rule, tally);
     let share = |wrong: u64| 1.0 - wrong as f64 / tally.samples as f64;
     Judged {
@@ -34,7 +35,7 @@ pub(super) fn judge(rule: &Rule, tally: &Tally, covered: Covered) -> Judged {
         measured: measured(rule, tally, covered),
         worst: (tally.samples > 0 && !matches!(rule.stat, Stat::Rate)).then_some(tally.worst),
         unknown: match tally.unknown {
-            Unknown::Count(count) => Some(count),
+            Unknown::Count(count) => Some(count.saturating_add(tally.unseen.unsigned_abs())),
             Unknown::Endless => None,
         },
     }
@@ -51,25 +52,37 @@ fn verdict(rule: &Rule, tally: &Tally, covered: Covered) -> Verdict {
     if !enough {
         return Verdict::NoData;
     }
-    if !holds(rule, tally, covered, 0) {
+    if !holds(rule, tally, covered, (Side::Right, 0)) {
         return Verdict::Fail;
     }
     if !rated && tally.samples < samples_needed(rule) {
         return Verdict::NoData;
     }
     match tally.unknown {
-        Unknown::Count(more) if holds(rule, tally, covered, more) => Verdict::Pass,
+        Unknown::Count(more) if holds(rule, tally, covered, (Side::Wrong, more)) => Verdict::Pass,
         // More of them cannot bring a rate down.
         Unknown::Endless if rated && !rule.op.is_upper() => Verdict::Pass,
         _ => Verdict::Unproven,
     }
 }
 
-/// Whether the rule holds if `more` samples were there of which each stood on the wrong side.
-fn holds(rule: &Rule, tally: &Tally, covered: Covered, more: u64) -> bool {
+/// A side of a rule's bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Right,
+    Wrong,
+}
+
+/// Whether the rule holds if all unseen samples stood on one side, and so many more samples on the wrong one.
+fn holds(rule: &Rule, tally: &Tally, covered: Covered, (side, more): (Side, u64)) -> bool {
     let upper = rule.op.is_upper();
     let samples = tally.samples.saturating_add(more);
-    let worse = tally.beyond.saturating_add(if upper { more } else { 0 });
+    let unseen = tally.unseen.unsigned_abs();
+    let all_above = upper == (side == Side::Wrong);
+    let worse = (tally.beyond)
+        .saturating_add(if upper { more } else { 0 })
+        .saturating_add(if all_above { unseen } else { 0 });
+    let is_bad = side == Side::Wrong && unseen > 0;
     let wide = |value: u64| u128::from(value);
     match rule.stat {
         Stat::Max | Stat::Percentile(_) => {
@@ -79,7 +92,8 @@ fn holds(rule: &Rule, tally: &Tally, covered: Covered, more: u64) -> bool {
                 false => worse > above,
             }
         }
-        Stat::Mean if upper && more > 0 => false,
+        // One of them may be of any length.
+        Stat::Mean if upper && (more > 0 || is_bad) => false,
         Stat::Mean => match rule.bound {
             Bound::Ns(ns) => rule.op.holds(tally.sum, wide(ns) * wide(samples)),
             Bound::Number(number) | Bound::Percent(number) | Bound::PerSecond(number) => {

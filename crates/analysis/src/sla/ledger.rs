@@ -24,6 +24,9 @@ pub(super) struct Tally {
     pub(super) sum: u128,
     /// In the unit of the rule.
     pub(super) worst: u64,
+    /// Records among the samples that no capture kept, so that nobody knows on which side they stand. Below zero where more
+    /// were kept for themselves than others stand for: see [`Tally::settled`].
+    pub(super) unseen: i64,
     /// Records of which nothing else is known.
     pub(super) unknown: Unknown,
 }
@@ -52,12 +55,24 @@ impl Unknown {
 }
 
 impl Tally {
+    /// With no fewer samples than were seen: how many others stand for is an estimate.
+    pub(super) fn settled(&self) -> Self {
+        Self {
+            samples: self
+                .samples
+                .saturating_add(self.unseen.min(0).unsigned_abs()),
+            unseen: self.unseen.max(0),
+            ..*self
+        }
+    }
+
     pub(super) fn add(&mut self, other: &Tally) {
         self.samples = self.samples.saturating_add(other.samples);
         self.beyond = self.beyond.saturating_add(other.beyond);
         self.open = self.open.saturating_add(other.open);
         self.sum = self.sum.saturating_add(other.sum);
         self.worst = self.worst.max(other.worst);
+        self.unseen = self.unseen.saturating_add(other.unseen);
         self.unknown.add(other.unknown);
     }
 }

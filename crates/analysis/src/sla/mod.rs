@@ -7,6 +7,7 @@
 pub mod config;
 mod details;
 mod episodes;
+mod flow_sink;
 mod flows;
 mod judge;
 mod ledger;

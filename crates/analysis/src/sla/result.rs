@@ -50,8 +50,8 @@ pub enum Verdict {
     Pass,
     /// Too few samples to tell.
     NoData,
-    /// It was, as far as can be seen; but records were lost or cannot be read, and had these been over the threshold, it was
-    /// not.
+    /// It was, as far as can be seen; but records were lost, not kept or not readable: had these been over the threshold, it
+    /// was not.
     Unproven,
     /// It was broken.
     Fail,
@@ -96,7 +96,8 @@ pub struct Judged {
     pub measured: Option<Number>,
     /// The greatest sample.
     pub worst: Option<u64>,
-    /// Records that may have been samples over the threshold: lost, or not readable. Absent: nobody knows how many.
+    /// Records that may have been samples over the threshold: lost, not readable, or left out by sampling. Absent: nobody
+    /// knows how many.
     pub unknown: Option<u64>,
 }
 

@@ -19,6 +19,8 @@ use crate::report::survey::{KeptChunk, Survey};
 use crate::report::timeline::{Parts, SlotNumber, Timeline};
 use crate::warning::WarningKind;
 
+/// What only chunks have of which a sample was kept.
+const SAMPLING: [ColumnId; 2] = [ColumnId::WEIGHT, ColumnId::LONE];
 /// Chunks that one task reads.
 const CHUNKS_A_TASK: usize = 16;
 
@@ -48,6 +50,8 @@ struct Seat {
     traces: Vec<u32>,
     trace_ids: Vec<u64>,
     values: Vec<u64>,
+    weights: Vec<u32>,
+    lone: Vec<bool>,
 }
 
 /// A chunk, and where it belongs.
@@ -200,7 +204,8 @@ impl Scan<'_> {
             let by_value = |watcher: &Watcher| is_hot(watcher, series.max_value);
             watchers.iter().any(by_value)
         };
-        if whole && !watched().any(hot) {
+        let sampled = SAMPLING.iter().any(|column| chunk.has_column(*column));
+        if whole && !sampled && !watched().any(hot) {
             return Some((parts, Vec::new()));
         }
         let lists = watched().any(|(series, watchers)| {
@@ -208,6 +213,7 @@ impl Scan<'_> {
             watchers.iter().any(lists)
         });
         let mut wanted = vec![ColumnId::SERIES, ColumnId::END, ColumnId::VALUE];
+        wanted.extend(SAMPLING);
         if lists && chunk.trace_count() > 0 {
             wanted.extend([ColumnId::TRACE, ColumnId::TRACE_RUNS, ColumnId::TRACE_DICT]);
         }
@@ -243,6 +249,8 @@ impl Scan<'_> {
     ) -> Result<(), FormatError> {
         chunk.series_indexes(&mut seat.series_of)?;
         chunk.end_ticks(&mut seat.ends)?;
+        chunk.weights(&mut seat.weights)?;
+        chunk.lone(&mut seat.lone)?;
         let mut running: Vec<Running<'_>> = Vec::new();
         // By series: its watchers, and where its next value lies.
         let mut places = Vec::with_capacity(chunk.series().len());
@@ -256,6 +264,7 @@ impl Scan<'_> {
                 key: series.key,
                 slot: 0,
                 tally: Tally::default(),
+                has_rows: false,
             }));
             lists |= watchers
                 .iter()
@@ -287,13 +296,17 @@ impl Scan<'_> {
                 if skip {
                     continue;
                 }
+                let weight = match seat.lone.get(row - 1) {
+                    Some(true) => 0,
+                    _ => seat.weights.get(row - 1).copied().unwrap_or(1),
+                };
                 for running in &mut running[mine.clone()] {
                     let face = self.face_of[running.watcher.rule];
                     let part = finders[face].part_of(end);
                     let Some(slot) = parts[face].slot_of_part(part) else {
                         continue;
                     };
-                    if running.add(slot, value, &mut seat.ledger) {
+                    if running.add(slot, (value, weight), &mut seat.ledger) {
                         let trace = seat.traces.get(row - 1).and_then(|trace| {
                             seat.trace_ids.get((*trace as usize).checked_sub(1)?)
                         });

@@ -14,6 +14,7 @@ pub(super) struct Running<'w> {
     pub(super) key: SeriesKey,
     pub(super) slot: SlotNumber,
     pub(super) tally: Tally,
+    pub(super) has_rows: bool,
 }
 
 /// Whether a series with this greatest value must be looked at row by row.
@@ -39,9 +40,15 @@ pub(super) fn head_tally(series: &Series, watcher: &Watcher) -> Tally {
 }
 
 impl Running<'_> {
-    /// Adds a row; true if it is a violation.
+    /// Adds a row that stands for `weight` rows; true if it is a violation. With weight 0 it is one of those that others
+    /// stand for, kept for itself.
     #[inline]
-    pub(super) fn add(&mut self, slot: SlotNumber, value: u64, ledger: &mut Ledger) -> bool {
+    pub(super) fn add(
+        &mut self,
+        slot: SlotNumber,
+        (value, weight): (u64, u32),
+        ledger: &mut Ledger,
+    ) -> bool {
         if slot != self.slot {
             self.flush(ledger);
             self.slot = slot;
@@ -49,18 +56,20 @@ impl Running<'_> {
         let watcher = self.watcher;
         let beyond = watcher.failures || watcher.limit.is_some_and(|limit| value >= limit);
         let in_unit = watcher.scale.value(value);
-        self.tally.samples += 1;
+        self.tally.unseen += i64::from(weight) - 1;
+        self.has_rows = true;
+        self.tally.samples += u64::from(weight);
         self.tally.beyond += u64::from(beyond);
         self.tally.worst = self.tally.worst.max(in_unit);
         if watcher.sums {
-            self.tally.sum += u128::from(in_unit);
+            self.tally.sum += u128::from(in_unit) * u128::from(weight);
         }
         beyond && watcher.lists
     }
 
     pub(super) fn flush(&mut self, ledger: &mut Ledger) {
         let tally = std::mem::take(&mut self.tally);
-        if tally.samples > 0 {
+        if std::mem::take(&mut self.has_rows) {
             ledger.tally((self.watcher.rule as u32, 0), self.slot, &tally);
         }
     }

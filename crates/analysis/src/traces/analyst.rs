@@ -254,6 +254,7 @@ impl<S: TraceSink> Analyst<S> {
             notes,
             outcomes,
             is_lossy: !domain.losses.is_empty() && domain.losses.meet(start, end),
+            weight: weight.unwrap_or(1),
         };
         let all = trace.spans.iter().map(Span::event);
         let asked = scene.asked.contains(&closing.id) && self.asked.len() < MAX_ASKED;
@@ -284,7 +285,7 @@ impl<S: TraceSink> Analyst<S> {
             return sums.count_incomplete(why, age);
         }
         self.totals.measured += 1;
-        self.totals.standing += u64::from(weight.unwrap_or(1));
+        self.totals.standing += u64::from(trace.weight);
         self.totals.spans += trace.spans.len() as u64;
         sums.add(&trace, (block, level), repeats, &mut self.scratch);
         if !notes.is_empty() {

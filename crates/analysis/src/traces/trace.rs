@@ -67,6 +67,8 @@ pub struct Trace<'a> {
     /// The bits of its spans' outcomes.
     pub(crate) outcomes: u8,
     pub(crate) is_lossy: bool,
+    /// How many traces it is the one of that was kept.
+    pub(crate) weight: u32,
 }
 
 impl<'a> Trace<'a> {
@@ -151,6 +153,11 @@ impl<'a> Trace<'a> {
     /// A time on the wall clock.
     pub fn unix_ns(&self, units: u64) -> UnixNs {
         UnixNs(self.domain.unix_ns(self.captures, units))
+    }
+
+    /// How many traces it stands for, itself included: more than one where a recorder kept a sample.
+    pub fn weight(&self) -> u32 {
+        self.weight
     }
 
     /// True if records were lost while it ran: spans of it may be missing.

@@ -7,6 +7,7 @@ mod oracle;
 mod plot;
 mod sla;
 mod sla_oracle;
+mod sla_sampled;
 mod sla_traces;
 mod traces;
 mod traces_explicit;

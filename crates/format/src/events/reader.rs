@@ -81,7 +81,8 @@ impl<'a> EventsChunk<'a> {
     }
 
     /// Whether the chunk has column `id`.
-    pub(super) fn has_column(&self, id: ColumnId) -> bool {
+    #[must_use]
+    pub fn has_column(&self, id: ColumnId) -> bool {
         self.frame.column(id).is_some()
     }
 
