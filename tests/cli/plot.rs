@@ -6,7 +6,7 @@ use super::captures::{Capture, candle_ns};
 use super::run::{Folder, Ran};
 
 /// All plots of the usual capture.
-const ALL: [&str; 21] = [
+const ALL: [&str; 22] = [
     "cdf-orders.svg",
     "cdf.svg",
     "distribution-BATCH_SIZE.svg",
@@ -14,6 +14,7 @@ const ALL: [&str; 21] = [
     "distribution-GC_PAUSE.svg",
     "distribution-ORDER_SUBMIT.svg",
     "distribution-ORDER_SUBMIT_error.svg",
+    "flows.svg",
     "gauges-and-counters.svg",
     "latency-over-time-BATCH_SIZE.svg",
     "latency-over-time-CANDLE_PROCESSING.svg",
@@ -319,6 +320,53 @@ fn rules_are_lines_marks_and_shades() {
         .fails(3, "no event matches `CANDLE_PROCESING`, so nothing can be said about it; did you mean CANDLE_PROCESSING?");
 }
 
+/// The figures of `traces`, and the limits of rules about flows, each once however many flows it is about.
+#[test]
+fn flows_have_curves_and_limits() {
+    let folder = Folder::trading();
+    let rules = [
+        "e2e:p99<2ms",
+        "e2e[CANDLE_PROCESSING]:max<15us",
+        "response:p50<1ms",
+        "e2e:mean<1ms",
+    ];
+    let args = rules.iter().flat_map(|rule| ["--sla", rule]);
+    let args: Vec<&str> = ["plot", "trading.bin", "-o", "plots", "--only", "flows"]
+        .into_iter()
+        .chain(args)
+        .collect();
+    folder.stdout(&args);
+    let svg = folder.read("plots/flows.svg");
+    let shown = texts(&svg);
+    let limits: Vec<&String> = shown.iter().filter(|text| text.contains('<')).collect();
+    let of_one = "CANDLE_PROCESSING max<15us";
+    assert_eq!(limits.len(), 2, "{limits:?}");
+    assert!(
+        limits.iter().any(|limit| *limit == "e2e p99<2ms"),
+        "{limits:?}"
+    );
+    assert!(limits.iter().any(|limit| *limit == of_one), "{limits:?}");
+
+    let traces: serde_json::Value =
+        serde_json::from_str(&folder.stdout(&["traces", "trading.bin", "--format", "json"]))
+            .expect("JSON");
+    let first = &traces["flows"][0];
+    let median = first["end_to_end"]["percentiles"]["50"]
+        .as_u64()
+        .expect("ns");
+    let half = perf_render::number::nanos_inline(median as f64);
+    assert!(
+        shown[0].contains(&format!("half take {half}")),
+        "{}",
+        shown[0]
+    );
+    for flow in traces["flows"].as_array().expect("flows") {
+        let max = flow["end_to_end"]["max"].as_f64().expect("ns");
+        let max = perf_render::number::nanos_inline(max);
+        assert!(shown.contains(&max), "{max} in {shown:?}");
+    }
+}
+
 #[test]
 fn hostile_names_are_text_and_stay_in_the_directory() {
     for name in [
@@ -410,7 +458,7 @@ fn nothing_to_see_is_said_in_every_picture() {
         let ran = folder.run(&args);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let read = read_all(&folder, "plots");
-        assert_eq!(read.len(), 6);
+        assert_eq!(read.len(), 7);
         for (file, svg) in read {
             assert!(
                 texts(&svg)[0].contains("nothing to show"),

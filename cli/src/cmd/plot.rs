@@ -48,6 +48,7 @@ Its title says what is seen.
   cdf                  the share of values below each value, a line an event
   throughput           records a second by event, and what was lost
   gauges-and-counters  levels and rates over time
+  flows                traces end to end, and from when they were due: a line a flow
   stages               which stage or queue owns a flow's time, typical beside tail; one file a flow
   waterfall            the spans of a trace by thread; one file for each of the slowest three, or of --trace
 
@@ -56,7 +57,7 @@ same name are replaced, others in the directory are left alone. The eight events
 --event chooses others. Captures are merged.
 
 With rules (--sla, --config) percentiles, latency-over-time, distribution and cdf have a line for the limit of each rule on the \
-values of their event, and latency-over-time marks the slots with values beyond the lowest limit, and shades when a rule was \
+values of their event, flows one for each rule on e2e or response, and latency-over-time marks the slots with values beyond the lowest limit, and shades when a rule was \
 broken. Other rules have no line: `perf-analyze sla` says what became of all.
 
 Figures come from the histograms that the recorder keeps in the capture, and from its records where slots of time cut \
@@ -115,6 +116,7 @@ pub(crate) enum Kind {
     Cdf,
     Throughput,
     GaugesAndCounters,
+    Flows,
     Stages,
     Waterfall,
 }
@@ -150,11 +152,14 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let promised = sla.as_ref().map(|sla| promised(&set, &data, sla, &options));
     let promised = promised.transpose()?.unwrap_or_default();
     let wanted = |kind| args.only.is_empty() || args.only.contains(&kind);
-    let traced = wanted(Kind::Stages) || wanted(Kind::Waterfall);
+    let traced = [Kind::Flows, Kind::Stages, Kind::Waterfall]
+        .into_iter()
+        .any(wanted);
     let trace_options = TraceOptions {
         // Those that are asked for take the place of the slowest.
         slowest: if args.traces.is_empty() { SLOWEST } else { 0 },
         ids: args.traces.clone(),
+        curves: true,
         ..TraceOptions::from(&options)
     };
     let traces = traced.then(|| traces(&set, &trace_options));
@@ -162,6 +167,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     let drawn = draw(
         &data,
         &promised,
+        sla.as_ref(),
         traces.as_ref(),
         &args.selection.tz,
         args.theme.into(),

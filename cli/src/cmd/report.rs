@@ -162,6 +162,7 @@ impl Args {
         }
         let options = TraceOptions {
             slowest: self.html.as_ref().map_or(0, |_| MAX_WATERFALLS),
+            curves: self.html.is_some(),
             ..TraceOptions::from(options)
         };
         Ok(Some(traces(set, &options)?))

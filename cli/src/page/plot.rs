@@ -1,10 +1,9 @@
 //! From the figures of the analysis to the files of `perf-analyze plot`.
 
-use std::collections::BTreeSet;
-
 use perf_analysis::UnixNs;
 use perf_analysis::plot::{LevelSlots, LogBin, PlotData, PlotSeries, SeriesSlot, Slots};
 use perf_analysis::report::Outcome;
+use perf_analysis::sla::Sla;
 use perf_analysis::traces::Traces;
 use perf_render::plot::{
     self, Bin, Course, LatencySlot, Level, Levels, Lost, OverTime, Picture, Ranked, Rate, Series,
@@ -16,6 +15,10 @@ use crate::page::promised::Promised;
 use crate::page::traced;
 use crate::time::Zone;
 
+mod files;
+
+use files::Files;
+
 /// Flows that get a picture of their stages.
 const MAX_FLOWS: usize = 8;
 
@@ -25,48 +28,11 @@ pub(crate) struct Drawn {
     pub(crate) picture: Picture,
 }
 
-/// The names of files that were given so far, whatever their case: some file systems do not tell it.
-#[derive(Default)]
-struct Files(BTreeSet<String>);
-
-impl Files {
-    /// `stem-of.svg`, with a number behind it if that is taken.
-    fn name(&mut self, stem: &str, of: &str) -> String {
-        let of = in_file_name(of);
-        let stem = if of.is_empty() {
-            stem.to_owned()
-        } else {
-            format!("{stem}-{of}")
-        };
-        let numbered = (2..).map(|number| format!("{stem}-{number}"));
-        let free = std::iter::once(stem.clone())
-            .chain(numbered)
-            .find(|name| self.0.insert(name.to_lowercase()));
-        format!("{}.svg", free.unwrap_or(stem))
-    }
-}
-
-/// `name` with each run of anything but letters, digits, `_`, `.` and `-` of ASCII as one `_`, and not too long.
-fn in_file_name(name: &str) -> String {
-    const LONGEST: usize = 80;
-    let is_safe = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let mut safe = String::new();
-    let mut was_safe = true;
-    for c in name.chars().take(LONGEST) {
-        match (is_safe(&c), was_safe) {
-            (true, _) => safe.push(c),
-            (false, true) => safe.push('_'),
-            (false, false) => {}
-        }
-        was_safe = is_safe(&c);
-    }
-    safe
-}
-
 /// All plots that are `wanted`, in the order of the documentation.
 pub(crate) fn draw(
     data: &PlotData,
     promised: &[Promised],
+    sla: Option<&Sla>,
     traces: Option<&Traces>,
     zone: &Zone,
     theme: Theme,
@@ -82,6 +48,7 @@ pub(crate) fn draw(
         Kind::Cdf,
         Kind::Throughput,
         Kind::GaugesAndCounters,
+        Kind::Flows,
         Kind::Stages,
         Kind::Waterfall,
     ] {
@@ -91,6 +58,9 @@ pub(crate) fn draw(
                 drawn.push(Drawn { file, picture });
             };
             match traces {
+                Some(traces) if kind == Kind::Flows => {
+                    add("flows", "", traced::flows(&traces.flows, sla, theme));
+                }
                 Some(traces) if kind == Kind::Stages => stages(traces, theme, &mut add),
                 Some(traces) if kind == Kind::Waterfall => waterfalls(traces, theme, &mut add),
                 _ => figures.draw(kind, theme, &mut add),
@@ -223,7 +193,7 @@ impl Figures {
                 add("gauges-and-counters", "", plot::levels(&self.levels, theme));
             }
             // Their figures are those of traces.
-            Kind::Stages | Kind::Waterfall => {}
+            Kind::Flows | Kind::Stages | Kind::Waterfall => {}
         }
     }
 }
@@ -391,31 +361,5 @@ fn levels(data: &PlotData, slots: &Slots, span: TimeSpan, bounds: Vec<(i64, i64)
         slots: bounds,
         levels: levels.collect(),
         left_out: data.levels_left_out as usize,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_names_are_safe_and_never_the_same() {
-        let mut files = Files::default();
-        let name = |files: &mut Files, of: &str| files.name("cdf", of);
-        assert_eq!(name(&mut files, ""), "cdf.svg");
-        assert_eq!(
-            name(&mut files, "ORDER.SUBMIT error"),
-            "cdf-ORDER.SUBMIT_error.svg"
-        );
-        assert_eq!(
-            name(&mut files, "order.submit\terror"),
-            "cdf-order.submit_error-2.svg"
-        );
-        assert_eq!(
-            name(&mut files, "../../etc/passwd"),
-            "cdf-.._.._etc_passwd.svg"
-        );
-        assert_eq!(name(&mut files, "é\0/"), "cdf-_.svg");
-        assert!(name(&mut files, &"x".repeat(10_000)).len() < 100);
     }
 }

@@ -51,13 +51,7 @@ pub(crate) fn promised(
 
 fn of_series(of: &PlotSeries, sla: &Sla) -> Promised {
     let mine = sla.rules.iter().filter(|result| concerns(&result.rule, of));
-    let limits = mine.filter_map(|result| {
-        let rule = &result.rule;
-        Some(Limit {
-            value: bound(rule)?,
-            label: format!("{}{}{}", rule.stat, rule.op, rule.bound),
-        })
-    });
+    let limits = mine.filter_map(|result| limit(&result.rule));
     let episodes = sla.episodes.iter().filter(|episode| {
         let result = &sla.rules[episode.rule];
         // What a kept rule bears is no news, and who knows whether the others were broken.
@@ -72,14 +66,52 @@ fn of_series(of: &PlotSeries, sla: &Sla) -> Promised {
     }
 }
 
+/// What was promised of the traces of a flow: from end to end, or in response to when they were due. In a picture it is
+/// called `name`.
+pub(crate) fn of_flow(sla: &Sla, (flow, name): (&str, &str), response: bool) -> Vec<Limit> {
+    let limit = |rule: &Rule| {
+        let target = match (&rule.target, response) {
+            (Target::EndToEnd(target), false) | (Target::Response(target), true) => target,
+            _ => return None,
+        };
+        let of = match target {
+            None if response => "response",
+            None => "e2e",
+            Some(target) if target == flow => name,
+            Some(_) => return None,
+        };
+        let limit = limit(rule).filter(|_| bounds_values(rule))?;
+        Some(Limit {
+            label: format!("{of} {}", limit.label),
+            ..limit
+        })
+    };
+    // A rule about each flow is there once for each.
+    let rules = sla.rules.iter().map(|result| &result.rule);
+    let mut limits: Vec<Limit> = rules.filter_map(limit).collect();
+    limits.dedup();
+    limits
+}
+
+fn limit(rule: &Rule) -> Option<Limit> {
+    Some(Limit {
+        value: bound(rule)?,
+        label: format!("{}{}{}", rule.stat, rule.op, rule.bound),
+    })
+}
+
 /// Whether a rule bounds single values of a series from above.
 fn concerns(rule: &Rule, of: &PlotSeries) -> bool {
     let Target::Event { name, outcome } = &rule.target else {
         return false;
     };
-    let is_of_values = matches!(rule.stat, Stat::Max | Stat::Percentile(_));
     let is_mine = *name == of.event && (outcome.is_none() || *outcome == of.outcome);
-    is_mine && is_of_values && rule.op.is_upper() && bound(rule).is_some()
+    is_mine && bounds_values(rule)
+}
+
+fn bounds_values(rule: &Rule) -> bool {
+    let is_of_values = matches!(rule.stat, Stat::Max | Stat::Percentile(_));
+    is_of_values && rule.op.is_upper() && bound(rule).is_some()
 }
 
 /// The least of what was promised of a series, as a rule about its values alone.

@@ -1,11 +1,15 @@
 //! What traces add to pages and pictures: the slowest flow and why its tail is slow, its stages, the slowest traces.
 
 use perf_analysis::report::Outcome;
-use perf_analysis::traces::{Band, Flow, KeptTrace, OwnerKind, Traces};
+use perf_analysis::sla::Sla;
+use perf_analysis::traces::{Band, Flow, KeptTrace, OwnerKind, Times, Traces};
 use perf_render::html::{SlowestFlow, TailOwner, Waterfall};
 use perf_render::number::nanos_inline;
-use perf_render::plot::{self, Breakdown, Part, Picture, Theme, TraceGap, TraceSpan};
+use perf_render::plot::{
+    self, Breakdown, Part, Picture, Ranked, Series, Theme, TraceGap, TraceSpan, Unit,
+};
 
+use super::promised::of_flow;
 use super::traces::{annotations, scalar};
 
 /// The flow whose highest percentile is the longest, of those with enough traces to tell a tail from the typical.
@@ -50,6 +54,57 @@ pub(crate) fn summary(flow: &Flow) -> Option<SlowestFlow> {
         typical_ns: typical.map(|band| band.mean_ns as f64),
         owners,
     })
+}
+
+/// How long the traces of the most frequent flows take, and what was promised of them. The response time of a flow stands
+/// beside its time end to end.
+pub(crate) fn flows(flows: &[Flow], sla: Option<&Sla>, theme: Theme) -> Picture {
+    let common = common_stem(flows);
+    let series = flows.iter().flat_map(|flow| {
+        let name = match common {
+            0 => flow.flow.clone(),
+            stem => format!("…{}", &flow.flow[stem..]),
+        };
+        let response = format!("{name} response");
+        let of = |times: &Option<Times>, called: &str, response| {
+            let times = times.as_ref()?;
+            let ranked = times.curve.iter().map(|at| Ranked {
+                rank: at.rank,
+                value: at.value,
+            });
+            Some(Series {
+                name: called.to_owned(),
+                unit: Unit::Ns,
+                count: times.count,
+                curve: ranked.collect(),
+                bins: Vec::new(),
+                zeros: 0,
+                limits: sla
+                    .map_or_else(Vec::new, |sla| of_flow(sla, (&flow.flow, &name), response)),
+            })
+        };
+        [
+            of(&flow.end_to_end, &name, false),
+            of(&flow.response, &response, true),
+        ]
+    });
+    let series: Vec<Series> = series.flatten().collect();
+    plot::flows(&series, theme)
+}
+
+/// The bytes that the names of all flows begin with, up to the arrow before what tells them apart.
+fn common_stem(flows: &[Flow]) -> usize {
+    const ARROW: &str = " → ";
+    let [first, rest @ ..] = flows else {
+        return 0;
+    };
+    let stems = first.flow.match_indices(ARROW);
+    let stems = stems.map(|(at, _)| at + ARROW.len());
+    let is_common = |stem: &usize| {
+        let starts = |flow: &Flow| flow.flow.starts_with(&first.flow[..*stem]);
+        !rest.is_empty() && rest.iter().all(starts)
+    };
+    stems.filter(is_common).max().unwrap_or(0)
 }
 
 /// Which stage or queue the time of a flow goes to, as a picture.

@@ -48,7 +48,10 @@ pub(crate) fn page(source: &Source<'_>) -> Page {
     let slowest = traced::slowest(source.traces);
     let mut pictures = pictures(source.plots, source.promised, report);
     if let Some(flow) = slowest {
-        pictures.insert(pictures.len().min(FIRST), traced::stages(flow, Theme::Auto));
+        let place = pictures.len().min(FIRST);
+        let flows = &source.traces.flows;
+        pictures.insert(place, traced::stages(flow, Theme::Auto));
+        pictures.insert(place, traced::flows(flows, source.sla, Theme::Auto));
     }
     Page {
         title: title(report.report),
@@ -99,9 +102,15 @@ fn flows(source: &Source<'_>) -> Document {
 /// The plots, in the order of what they tell: when it was slow, how slow the slowest were, how much happened.
 fn pictures(data: &PlotData, promised: &[Promised], report: &report::Page<'_>) -> Vec<Picture> {
     let draw = |wanted: Kind| {
-        let drawn = plot::draw(data, promised, None, report.zone, Theme::Auto, |kind| {
-            kind == wanted
-        });
+        let drawn = plot::draw(
+            data,
+            promised,
+            None,
+            None,
+            report.zone,
+            Theme::Auto,
+            |kind| kind == wanted,
+        );
         drawn.into_iter().map(|each| each.picture)
     };
     if data.report.events.is_empty() {

@@ -17,7 +17,7 @@ const TAIL: u32 = 240;
 
 /// The ranks of `count` values that show as points of their own, ascending: the first and the last, every half per
 /// cent, and steps toward the last that are even on a log scale of what is left. Common percentiles are among them.
-pub(super) fn ranks(count: u64) -> Vec<u64> {
+pub(crate) fn ranks(count: u64) -> Vec<u64> {
     if count == 0 {
         return Vec::new();
     }
@@ -49,7 +49,7 @@ pub(super) fn ranks(count: u64) -> Vec<u64> {
 }
 
 /// Leaves out points between others of the same value.
-pub(super) fn thinned(points: Vec<CurvePoint>) -> Vec<CurvePoint> {
+pub(crate) fn thinned(points: Vec<CurvePoint>) -> Vec<CurvePoint> {
     let mut thin: Vec<CurvePoint> = Vec::with_capacity(points.len());
     for point in points {
         if let [.., before, last] = thin.as_slice()

@@ -4,7 +4,7 @@
 //! slots of time that cut through one. What is kept is bounded: [`MAX_SERIES`] events of one unit with [`MAX_BINS`]
 //! bins each, [`MAX_SLOTS`] slots, [`MAX_LEVELS`] gauges and counters.
 
-mod curve;
+pub(crate) mod curve;
 mod grid;
 mod losses;
 mod over_time;

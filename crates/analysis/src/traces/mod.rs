@@ -38,6 +38,7 @@ mod stitch;
 mod summary;
 mod table;
 mod tail;
+mod times;
 mod trace;
 mod world;
 

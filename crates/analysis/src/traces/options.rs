@@ -44,6 +44,8 @@ pub struct TraceOptions {
     pub max_flows: usize,
     /// How many of the slowest traces are kept whole; at most [`MAX_SLOWEST`].
     pub slowest: usize,
+    /// Also give the curves of distributions: [`crate::traces::Times::curve`].
+    pub curves: bool,
     /// Keep these traces whole.
     pub ids: Vec<TraceId>,
     /// Also split each flow by the values of this annotation.
@@ -84,6 +86,7 @@ impl Default for TraceOptions {
             flows: Vec::new(),
             max_flows: FLOWS,
             slowest: 10,
+            curves: false,
             ids: Vec::new(),
             by: None,
             join: false,

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::plot::CurvePoint;
 use crate::report::{CaptureSummary, Outcome, Percentiles, Selected};
 use crate::value::{Percentile, UnixNs};
 use crate::warning::Warning;
@@ -93,6 +94,9 @@ pub struct Times {
     pub percentiles: Percentiles,
     /// Those that rest on fewer than 3 / (1 − p) traces.
     pub weak_percentiles: Vec<Percentile>,
+    /// With [`crate::TraceOptions::curves`]: from the least to the greatest, for plots.
+    #[serde(skip)]
+    pub curve: Vec<CurvePoint>,
 }
 
 /// Traces of one set of events, or of one rule.

@@ -18,10 +18,11 @@ use super::owners::Owner;
 use super::result::*;
 use super::run::FlowNames;
 use super::tail::{annotations, in_order, shares, varied};
+use super::times::times;
 use super::trace::TraceSink;
 use super::world::World;
 use crate::capture::Capture;
-use crate::report::{CaptureSummary, Percentiles, Selected};
+use crate::report::{CaptureSummary, Selected};
 use crate::warning::Warning;
 
 /// Values of `--by` that are shown of one flow.
@@ -200,30 +201,7 @@ impl Summary<'_> {
     }
 
     fn times(&self, histogram: &Histogram, ns: impl Fn(u64) -> u64) -> Option<Times> {
-        let (min, max) = (histogram.min()?, histogram.max()?);
-        let count = histogram.count();
-        let scale = ns(1 << 40) as f64 / (1_u64 << 40) as f64;
-        let at = |rank| {
-            let bin = histogram.bin_of_rank(rank).map_or(0, |(bin, _)| bin);
-            perf_format::bins::high(bin).clamp(min, max)
-        };
-        let percentiles = self.options.percentiles.iter().map(|percentile| {
-            let units = at(percentile.rank(count));
-            (*percentile, i128::from(ns(units)))
-        });
-        let weak = self
-            .options
-            .percentiles
-            .iter()
-            .filter(|percentile| count < percentile.samples_needed());
-        Some(Times {
-            count,
-            min: ns(min),
-            mean: (histogram.mean().unwrap_or(0.0) * scale).round() as u64,
-            max: ns(max),
-            percentiles: Percentiles(percentiles.collect()),
-            weak_percentiles: weak.copied().collect(),
-        })
+        times(histogram, self.options, ns)
     }
 
     fn open_beyond(&self, flow: &FlowSums) -> Option<Vec<u64>> {

@@ -38,8 +38,9 @@ fn head(series: &[&Series]) -> Head {
     Head {
         title,
         subtitle: format!(
-            "Share of values at or below each value, of {}, log scale; lines are labelled with their median",
-            counted(series.len() as u64, "event")
+            "Share of values at or below each value, of {}, log scale; lines are labelled with their median{}",
+            counted(series.len() as u64, "event"),
+            limits::hidden(&limits::of_all(series))
         ),
     }
 }

@@ -37,8 +37,9 @@ fn head(series: &Series) -> Head {
     Head {
         title,
         subtitle: format!(
-            "Distribution of {}{zeros}; bars of equal width on a log scale",
-            counted(series.count, "value")
+            "Distribution of {}{zeros}; bars of equal width on a log scale{}",
+            counted(series.count, "value"),
+            limits::hidden(&series.limits)
         ),
     }
 }

@@ -47,6 +47,7 @@ fn head(of: &OverTime, slots: &[LatencySlot]) -> Head {
     if let Some(length) = length {
         subtitle += &format!(", in slots of {}", Unit::Ns.tick(length as f64));
     }
+    subtitle += &limits::hidden(&of.limits);
     let mut marks = Vec::new();
     if lost > 0 {
         marks.push(format!("Red bars: {} lost", counted(lost, "record")));

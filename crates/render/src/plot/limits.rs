@@ -85,12 +85,24 @@ pub(crate) fn upright(
     }
 }
 
+/// What a subtitle says of the limits that are not drawn.
+pub(crate) fn hidden(limits: &[Limit]) -> String {
+    match distinct(limits).len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("; the lowest {MOST} of {} limits", more + MOST),
+    }
+}
+
 /// Those that are drawn, the least first, none twice.
 fn shown(limits: &[Limit]) -> impl Iterator<Item = &Limit> {
+    distinct(limits).into_iter().take(MOST)
+}
+
+fn distinct(limits: &[Limit]) -> Vec<&Limit> {
     let mut limits: Vec<&Limit> = limits.iter().collect();
     limits.sort_by(|a, b| (a.value, &a.label).cmp(&(b.value, &b.label)));
     limits.dedup();
-    limits.into_iter().take(MOST)
+    limits
 }
 
 /// A label on ground of its own.

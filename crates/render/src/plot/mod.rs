@@ -3,6 +3,7 @@
 //! | plot | shows |
 //! |---|---|
 //! | [`percentiles`] | how long the slowest of a thousand take, beside the usual: a line an event |
+//! | [`flows`] | the same of traces end to end: a line a flow |
 //! | [`latency_over_time`] | when it was slow: a heat map with percentile lines, loss and violations |
 //! | [`distribution`] | how values are spread: a histogram on a log axis |
 //! | [`cumulative`] | which share stays below a value: a line an event |
@@ -48,7 +49,7 @@ pub use data::{
 pub use distribution::distribution;
 pub use latency::latency_over_time;
 pub use levels::levels;
-pub use percentiles::percentiles;
+pub use percentiles::{flows, percentiles};
 pub use shift::shift;
 pub use stages::stages;
 pub use theme::{SERIES, Theme};

@@ -1,7 +1,7 @@
 //! The percentile curve.
 
 use super::canvas::{Canvas, Head, Picture, Rect, picture};
-use super::data::{Series, Unit};
+use super::data::{Limit, Series, Unit};
 use super::frame::{Frame, nothing};
 use super::labels::{self, EndLabel};
 use super::scale::{Axis, Extent, Run};
@@ -15,21 +15,68 @@ const COLUMNS: usize = 60;
 /// as wide as the one before. All series must have one unit; the first [`SERIES`] are drawn, the first is what the
 /// title is about.
 pub fn percentiles(series: &[Series], theme: Theme) -> Picture {
-    let series: Vec<&Series> = series
-        .iter()
-        .filter(|series| series.count > 0)
-        .take(SERIES)
-        .collect();
-    picture(SIZE, theme, head(&series), |canvas| draw(canvas, &series))
+    let series = shown(series);
+    let limits = limits::of_all(&series);
+    picture(SIZE, theme, head(&series, &limits), |canvas| {
+        draw(canvas, &series, &limits)
+    })
 }
 
-fn head(series: &[&Series]) -> Head {
+/// The same of flows: the times of their traces from end to end, and from when they were due. What was promised of several
+/// is one line, so each limit says what it is about.
+pub fn flows(series: &[Series], theme: Theme) -> Picture {
+    let series = shown(series);
+    let limits = series.iter().flat_map(|series| series.limits.clone());
+    let limits: Vec<Limit> = limits.collect();
+    picture(SIZE, theme, head_of_flows(&series, &limits), |canvas| {
+        draw(canvas, &series, &limits)
+    })
+}
+
+fn shown(series: &[Series]) -> Vec<&Series> {
+    let some = series.iter().filter(|series| series.count > 0);
+    some.take(SERIES).collect()
+}
+
+fn head_of_flows(series: &[&Series], limits: &[Limit]) -> Head {
+    let Some(first) = series.first() else {
+        return Head {
+            title: "Flows end to end: nothing to show".to_owned(),
+            subtitle: "no whole trace was recorded in what was selected".to_owned(),
+        };
+    };
+    let value = |share| first.unit.value(first.quantile(share).unwrap_or(0.0));
+    let name = in_title(&first.name);
+    let title = match first.count {
+        1 => format!("{name}: its only trace takes {}", value(0.5)),
+        2..100 => format!(
+            "{name}: half take {}, the slowest {}",
+            value(0.5),
+            value(1.0)
+        ),
+        _ => format!(
+            "{name}: half take {}, one in a hundred {} or more",
+            value(0.5),
+            value(0.99)
+        ),
+    };
+    let hidden = limits::hidden(limits);
+    Head {
+        title,
+        subtitle: format!(
+            "Traces end to end, percentiles by flow, log scale; each line ends at its slowest trace{hidden}"
+        ),
+    }
+}
+
+fn head(series: &[&Series], limits: &[Limit]) -> Head {
     let Some(first) = series.first() else {
         return Head {
             title: "Percentiles: nothing to show".to_owned(),
             subtitle: "no event with durations was recorded in what was selected".to_owned(),
         };
     };
+    let hidden = limits::hidden(limits);
     let value = |share| first.unit.value(first.quantile(share).unwrap_or(0.0));
     let name = in_title(&first.name);
     let title = match first.count {
@@ -53,13 +100,13 @@ fn head(series: &[&Series]) -> Head {
     Head {
         title,
         subtitle: format!(
-            "Percentiles of {}, log scale; each line ends at the greatest value of its event",
+            "Percentiles of {}, log scale; each line ends at the greatest value of its event{hidden}",
             counted(series.len() as u64, "event")
         ),
     }
 }
 
-fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
+fn draw(canvas: &mut Canvas<'_>, series: &[&Series], limits: &[Limit]) {
     let Some(first) = series.first() else {
         nothing(canvas, place(40.0), "nothing was recorded");
         return;
@@ -72,12 +119,11 @@ fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
         })
         .collect();
     let plot = place(labels::room_for(&texts));
-    let limits = series.iter().flat_map(|series| &series.limits);
     let values = series.iter().flat_map(|series| &series.curve);
     let extent = Extent::of(
         values
             .map(|at| at.value)
-            .chain(limits.map(|limit| limit.value))
+            .chain(limits.iter().map(|limit| limit.value))
             .map(|value| value as f64),
     );
     let most = series.iter().map(|series| series.count).max().unwrap_or(1);
@@ -107,7 +153,7 @@ fn draw(canvas: &mut Canvas<'_>, series: &[&Series]) {
             });
         }
     }
-    limits::across(canvas, &frame, &limits::of_all(series));
+    limits::across(canvas, &frame, limits);
     labels::draw(canvas, plot, &ends);
     hovers(canvas, &frame, series, most);
 }

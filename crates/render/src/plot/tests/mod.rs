@@ -259,6 +259,7 @@ fn every_plot(
     let ns = values.iter().copied().max().unwrap_or(0).min(1 << 40);
     vec![
         ("percentiles", percentiles(&all, theme)),
+        ("flows", flows(&all, theme)),
         ("cumulative", cumulative(&all, theme)),
         (
             "distribution",
@@ -522,6 +523,7 @@ fn the_fullest_pictures_are_small() {
             "percentiles",
             percentiles(&vec![many.clone(); 50], Theme::Auto),
         ),
+        ("flows", flows(&vec![many.clone(); 50], Theme::Auto)),
         (
             "cumulative",
             cumulative(&vec![many.clone(); 50], Theme::Auto),
@@ -578,6 +580,14 @@ fn titles_say_what_is_seen() {
     assert_eq!(
         title(percentiles(&[one(&[7])], light)),
         "ORDER: its only value is 7 ns"
+    );
+    assert_eq!(
+        title(flows(&[one(&thousand)], light)),
+        "ORDER: half take 500 µs, one in a hundred 990 µs or more"
+    );
+    assert_eq!(
+        title(flows(&[one(&[7])], light)),
+        "ORDER: its only trace takes 7 ns"
     );
     assert_eq!(
         title(distribution(&one(&thousand), light)),
@@ -650,6 +660,11 @@ fn every_limit_is_a_line_with_its_name() {
             "percentiles",
             percentiles(std::slice::from_ref(&of), light),
             percentiles(&[without(&of)], light),
+        ),
+        (
+            "flows",
+            flows(std::slice::from_ref(&of), light),
+            flows(&[without(&of)], light),
         ),
         (
             "distribution",
@@ -748,4 +763,34 @@ fn themes_differ_in_colour_alone() {
     // What follows the system's choice is drawn as for a light one.
     let body = |svg: &str| svg.split_once("</style>").map(|(_, body)| body.to_owned());
     assert_eq!(body(&light), body(&auto));
+}
+
+/// Of more limits than can be told apart the lowest are drawn, and the picture says so.
+#[test]
+fn limits_that_are_left_out_are_said() {
+    let mut of = series("ORDER", Unit::Ns, &noise(50, 100));
+    of.limits = (1..=15)
+        .map(|number| Limit {
+            value: number * 50,
+            label: format!("p{number}<x"),
+        })
+        .collect();
+    let mut heat = over_time("ORDER", 10, &noise(50, 100));
+    heat.limits.clone_from(&of.limits);
+    let light = Theme::Light;
+    let one = std::slice::from_ref(&of);
+    for picture in [
+        percentiles(one, light),
+        flows(one, light),
+        cumulative(one, light),
+        distribution(&of, light),
+        latency_over_time(&heat, light),
+    ] {
+        let said = picture.svg.contains("the lowest 12 of 15 limits");
+        assert!(said, "{}", picture.title);
+        assert!(!picture.svg.contains("p13&lt;x"));
+    }
+    of.limits.truncate(12);
+    let whole = percentiles(std::slice::from_ref(&of), light);
+    assert!(!whole.svg.contains("the lowest"));
 }
