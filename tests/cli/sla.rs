@@ -153,6 +153,28 @@ fn json_and_csv_have_every_violation() {
 }
 
 #[test]
+fn violations_go_to_a_parquet_file_beside_the_answer() {
+    let folder = Folder::trading();
+    let sla = ["sla", "trading.bin", "--sla", "CANDLE_PROCESSING:max<15us"];
+    let alone = folder.stdout(&sla);
+    let beside = folder.stdout(&[&sla[..], &["--parquet", "violations.parquet"]].concat());
+    let head = |page: &str| page.split("violations").next().map(str::to_owned);
+    assert_eq!(head(&beside), head(&alone));
+    let written = std::fs::read(folder.path("violations.parquet")).expect("the file");
+    assert_eq!(
+        (&written[..4], &written[written.len() - 4..]),
+        (&b"PAR1"[..], &b"PAR1"[..])
+    );
+    // A capture is never written over.
+    let over = folder.run(&[&sla[..], &["--parquet", "trading.bin"]].concat());
+    over.fails(
+        3,
+        "trading.bin is a capture and is left alone; write to another file",
+    );
+    assert_eq!(folder.stdout(&sla), alone);
+}
+
+#[test]
 fn hostile_names_are_shown_as_text() {
     let hostile = Capture {
         candle: "<script>\u{1b}[2J\n\u{202e}x".to_owned(),

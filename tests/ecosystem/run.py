@@ -361,6 +361,31 @@ def test_otlp_comes_back_through_import():
     assert lost.fetchall() == []
 
 
+def test_violations_join_with_traces():
+    path = OUT / "violations.parquet"
+    rules = ["--sla", "e2e:p99<1ms", "--sla", "GC_PAUSE:max<1ms"]
+    judged = json.loads(run("sla", CAPTURE, *rules, "--parquet", str(path), "--format", "json"))
+    listed = [
+        (violation["event"], int(violation["end_unix_ns"]), violation["value"], violation["trace"])
+        for violation in judged["violations"]
+    ]
+    assert len(listed) > 100
+    rows = sql(
+        f"""SELECT event, end_unix_ns, value, CASE WHEN trace_id IS NOT NULL THEN printf('%016x', trace_id) END
+            FROM '{path}'"""
+    ).fetchall()
+    assert sorted(rows, key=str) == sorted(listed, key=str)
+    ended = sql(
+        f"""SELECT count(*), bool_and(v.value = t.end_to_end_ns)
+            FROM '{path}' v JOIN '{table("traces")}' t USING (trace_id) WHERE v.flow IS NOT NULL"""
+    ).fetchone()
+    assert ended == (sum(1 for row in listed if row[3]), True), ended
+    annotated = sql(f"SELECT count(*) FROM '{path}' WHERE list_contains(list_transform(annotations, a -> a.key), 'symbol')")
+    assert annotated.fetchone()[0] > 0
+    frame = pl.read_parquet(path)
+    assert frame.height == len(listed) == pq.read_table(path).num_rows
+
+
 REPORT = report()
 run("export", CAPTURE, "-o", str(OUT / "all"), "-q")
 

@@ -1,5 +1,7 @@
 //! `perf-analyze sla`: whether what was promised was kept.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use perf_analysis::sla::{MAX_VIOLATIONS, Sla};
 use perf_analysis::{SlaOptions, sla};
@@ -7,6 +9,7 @@ use perf_render::{Document, Table};
 use serde::Serialize;
 
 use crate::args::{Format, Input, OutputArgs, Rules, Selection, Workers};
+use crate::file::write_whole;
 use crate::gate::{self, FailOn, Unmatched};
 use crate::output::{Answer, give};
 use crate::page;
@@ -23,7 +26,7 @@ Examples:
   perf-analyze sla captures/ --config service.yaml --skip 10s
       the rules of a configuration file: its metrics.sla_thresholds and metrics.sla
   perf-analyze sla capture.bin --config service.yaml --format csv -o violations.csv
-      every violation, one a line
+      every violation, one a line; --parquet violations.parquet for notebooks
 
 Rules: TARGET:STAT OP VALUE [over WINDOW]
   TARGET  EVENT or EVENT/OUTCOME (ok, error, cancelled, panicked); e2e, e2e[FLOW], response[FLOW], A->B;
@@ -72,6 +75,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Figures")]
     limit: usize,
 
+    /// Also write every violation, up to 100,000, to this Parquet file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    parquet: Option<PathBuf>,
+
     /// Exit with code 1 if this is found, 3 if a rule names an unknown event, 4 if it cannot be told
     #[arg(
         long,
@@ -96,6 +103,9 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     if !args.fail_on.is_empty() {
         gate::check_usable(&sla.warnings, &unmatched)?;
     }
+    if let Some(path) = &args.parquet {
+        write_whole(path, &perf_export::violations(&sla)?)?;
+    }
     page::warn_beside_csv(&sla.warnings, &args.output, args.input.quiet);
     let answer = SlaAnswer {
         args,
@@ -119,7 +129,7 @@ fn options(args: &Args) -> Result<SlaOptions> {
         until,
         skip_ns: args.selection.skip_ns(),
         gap_ns: args.gap.ns(),
-        violations: match listed {
+        violations: match listed && args.parquet.is_none() {
             true => args.limit.saturating_mul(rules.len()),
             false => MAX_VIOLATIONS,
         },

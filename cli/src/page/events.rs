@@ -225,18 +225,9 @@ pub(super) fn gauge_cells(row: &EventStats) -> Vec<Cell> {
 fn name(row: &EventStats, before: Option<&EventStats>) -> Cell {
     Cell::Name(Name {
         text: row.event.clone(),
-        mark: row.outcome.and_then(mark).map(str::to_owned),
+        mark: row.outcome.and_then(Outcome::unusual).map(str::to_owned),
         repeated: before.is_some_and(|before| before.event == row.event),
     })
-}
-
-pub(super) fn mark(outcome: Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Ok => None,
-        Outcome::Error => Some("error"),
-        Outcome::Cancelled => Some("cancelled"),
-        Outcome::Panicked => Some("panicked"),
-    }
 }
 
 fn tone(row: &EventStats) -> Tone {

@@ -228,13 +228,10 @@ fn span(slots: &Slots, zone: &Zone) -> TimeSpan {
 
 /// The event, and how it ended unless well.
 fn name(series: &PlotSeries) -> String {
-    let outcome = match series.outcome {
-        None | Some(Outcome::Ok) => return series.event.clone(),
-        Some(Outcome::Error) => "error",
-        Some(Outcome::Cancelled) => "cancelled",
-        Some(Outcome::Panicked) => "panicked",
-    };
-    format!("{} {outcome}", series.event)
+    match series.outcome.and_then(Outcome::unusual) {
+        None => series.event.clone(),
+        Some(outcome) => format!("{} {outcome}", series.event),
+    }
 }
 
 fn bins(bins: &[LogBin]) -> Vec<Bin> {

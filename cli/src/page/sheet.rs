@@ -1,6 +1,6 @@
 //! A report as one flat table, for spreadsheets: a row an event and outcome, and with slots a row for each of these.
 
-use perf_analysis::report::{EventKind, EventStats, Outcome, Report};
+use perf_analysis::report::{EventKind, EventStats, Report};
 use perf_analysis::{Number, Percentile, UnixNs};
 use perf_render::{Cell, Column, Row, Table};
 
@@ -71,9 +71,7 @@ fn event_cells(row: &EventStats, percentiles: &[Percentile]) -> Vec<Cell> {
         Cell::name(&row.event),
         Cell::Text(kind(row.kind).to_owned()),
         Cell::Text(row.unit.clone()),
-        Cell::or_absent(row.outcome, |outcome| {
-            Cell::Text(outcome_name(outcome).to_owned())
-        }),
+        Cell::or_absent(row.outcome, |outcome| Cell::Text(outcome.name().to_owned())),
         Cell::Count(row.count),
         Cell::or_absent(row.rate_per_s, Cell::PerSecond),
         Cell::or_absent(row.min, Cell::Integer),
@@ -110,14 +108,5 @@ pub(crate) fn kind(kind: EventKind) -> &'static str {
         EventKind::Counter => "counter",
         EventKind::Gauge => "gauge",
         EventKind::Observation => "observation",
-    }
-}
-
-pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Ok => "ok",
-        Outcome::Error => "error",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Panicked => "panicked",
     }
 }

@@ -4,7 +4,6 @@ use perf_analysis::Number;
 use perf_analysis::sla::{Budget, Sla};
 use perf_render::{Cell, Column, Row, Table};
 
-use crate::page::sheet::outcome_name;
 use crate::page::sla::rule_text;
 use crate::time::Zone;
 
@@ -36,7 +35,7 @@ pub(crate) fn violations(sla: &Sla, zone: &Zone) -> Table {
             Cell::Integer(violation.end_unix_ns.0.into()),
             Cell::name(rule_text(rule)),
             Cell::name(&violation.event),
-            Cell::or_absent(violation.outcome, |outcome| text(outcome_name(outcome))),
+            Cell::or_absent(violation.outcome, |outcome| text(outcome.name())),
             Cell::Count(violation.value),
             // The values of a rule of an error rate are durations all the same.
             text(if rule.unit == "%" { "ns" } else { &rule.unit }),

@@ -1,11 +1,11 @@
 //! Events over time: one table an event, one row a slot.
 
-use perf_analysis::report::{EventKind, EventStats, Slot};
+use perf_analysis::report::{EventKind, EventStats, Outcome, Slot};
 use perf_render::{Cell, Column, Row, Table};
 
 use crate::page::events::{
     counter_cells, counter_columns, distribution_cells, distribution_columns, gauge_cells,
-    gauge_columns, in_reading_order, mark, percentiles_of,
+    gauge_columns, in_reading_order, percentiles_of,
 };
 use crate::time::Zone;
 
@@ -18,7 +18,7 @@ pub(super) fn tables(rows: &[&EventStats], slots: &[Slot], zone: &Zone) -> Vec<T
 }
 
 fn table(of: &EventStats, slots: &[Slot], starts: &[String]) -> Table {
-    let title = match of.outcome.and_then(mark) {
+    let title = match of.outcome.and_then(Outcome::unusual) {
         Some(mark) => format!("{} {mark}", of.event),
         None => of.event.clone(),
     };

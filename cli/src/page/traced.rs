@@ -1,6 +1,5 @@
 //! What traces add to pages and pictures: the slowest flow and why its tail is slow, its stages, the slowest traces.
 
-use perf_analysis::report::Outcome;
 use perf_analysis::sla::Sla;
 use perf_analysis::traces::{Band, Flow, KeptTrace, OwnerKind, Times, Traces};
 use perf_render::html::{SlowestFlow, TailOwner, Waterfall};
@@ -142,7 +141,7 @@ pub(crate) fn waterfall(trace: &KeptTrace, theme: Theme) -> Waterfall {
         thread: span.thread.clone(),
         start_ns: at(span.start_ns),
         end_ns: at(span.start_ns.saturating_add(span.duration_ns)),
-        ended: ended(span.outcome).map(str::to_owned),
+        ended: span.outcome.unusual().map(str::to_owned),
     });
     let gaps = trace.gaps.iter().map(|gap| TraceGap {
         name: format!("{}→{}", gap.from, gap.to),
@@ -168,14 +167,5 @@ pub(crate) fn waterfall(trace: &KeptTrace, theme: Theme) -> Waterfall {
     Waterfall {
         title: title.collect::<Vec<_>>().join(" · "),
         picture: plot::waterfall(&of, theme),
-    }
-}
-
-fn ended(outcome: Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Ok => None,
-        Outcome::Error => Some("error"),
-        Outcome::Cancelled => Some("cancelled"),
-        Outcome::Panicked => Some("panicked"),
     }
 }

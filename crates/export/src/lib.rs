@@ -28,9 +28,11 @@ mod single;
 pub mod table;
 mod text_form;
 mod traces;
+mod violations;
 
 pub use error::Error;
 pub use import::{HIGH_HALF, Imported, import};
 pub use options::{Digits, Form, Options, Output, PartitionKey};
 pub use run::{Exported, WrittenTable, export};
 pub use single::{Single, SingleExported, SingleOptions, export_single};
+pub use violations::violations;

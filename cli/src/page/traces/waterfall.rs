@@ -63,15 +63,9 @@ fn table(trace: &KeptTrace) -> Table {
     let rows = in_tree_order(trace).into_iter().take(MAX_SPANS);
     let rows = rows.map(|(at, depth)| {
         let span = &trace.spans[at];
-        let mark = match span.outcome {
-            Outcome::Ok => None,
-            Outcome::Error => Some("error"),
-            Outcome::Cancelled => Some("cancelled"),
-            Outcome::Panicked => Some("panicked"),
-        };
         let name = Name {
             text: format!("{}{}", "  ".repeat(depth.min(MAX_DEPTH)), span.event),
-            mark: mark.map(str::to_owned),
+            mark: span.outcome.unusual().map(str::to_owned),
             repeated: false,
         };
         let row = Row::new(vec![

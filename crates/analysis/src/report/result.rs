@@ -213,6 +213,25 @@ pub enum Outcome {
     Panicked,
 }
 
+impl Outcome {
+    /// As in the JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+        }
+    }
+
+    /// Its name, unless it is the usual one.
+    #[must_use]
+    pub fn unusual(self) -> Option<&'static str> {
+        (self != Self::Ok).then(|| self.name())
+    }
+}
+
 impl From<perf_format::Outcome> for Outcome {
     fn from(outcome: perf_format::Outcome) -> Self {
         match outcome {
