@@ -167,10 +167,9 @@ fn violations_go_to_a_parquet_file_beside_the_answer() {
     );
     // A capture is never written over.
     let over = folder.run(&[&sla[..], &["--parquet", "trading.bin"]].concat());
-    over.fails(
-        3,
-        "trading.bin is a capture and is left alone; write to another file",
-    );
+    assert_eq!(over.code, Some(3), "{}", over.stderr);
+    let told = "trading.bin is a capture and is left alone; write to another file\n";
+    assert!(over.stderr.ends_with(told), "{}", over.stderr);
     assert_eq!(folder.stdout(&sla), alone);
 }
 

@@ -380,8 +380,8 @@ def test_violations_join_with_traces():
             FROM '{path}' v JOIN '{table("traces")}' t USING (trace_id) WHERE v.flow IS NOT NULL"""
     ).fetchone()
     assert ended == (sum(1 for row in listed if row[3]), True), ended
-    annotated = sql(f"SELECT count(*) FROM '{path}' WHERE list_contains(list_transform(annotations, a -> a.key), 'symbol')")
-    assert annotated.fetchone()[0] > 0
+    pairs = f"SELECT unnest(annotations) AS pair FROM '{path}'"
+    assert sql(f"SELECT count(*) FROM ({pairs}) WHERE pair.key = 'symbol'").fetchone()[0] > 0
     frame = pl.read_parquet(path)
     assert frame.height == len(listed) == pq.read_table(path).num_rows
 
