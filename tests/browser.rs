@@ -125,6 +125,38 @@ fn a_report_can_be_sorted_filtered_and_unfolded() {
 }
 
 #[test]
+fn a_comparison_can_be_sorted_and_filtered() {
+    let folder = crate::cli::diff::folder();
+    folder.stdout(&[
+        "diff",
+        "--base",
+        "base",
+        "--new",
+        "slow",
+        "--html",
+        "page.html",
+        "-q",
+    ]);
+    let mut browser = Browser::start();
+    browser.open(&folder.path("page.html"));
+    let rows = "[...document.querySelectorAll('#others table')[0].tBodies[0].rows]\
+                .filter((row) => !row.hidden).map((row) => row.cells[0].textContent)";
+    let as_given = browser.strings(rows);
+    assert!(as_given.len() > 4, "{as_given:?}");
+    browser.click("#others th:nth-child(2) button");
+    let mut sorted = browser.strings(rows);
+    assert_ne!(sorted, as_given, "by figure, not by name");
+    sorted.sort();
+    let mut all = as_given.clone();
+    all.sort();
+    assert_eq!(sorted, all, "no row is lost");
+    browser.focus("#others input");
+    browser.type_text("query p99");
+    assert!(browser.strings(rows).len() < as_given.len());
+    assert_eq!(browser.complaints(), NOTHING);
+}
+
+#[test]
 fn every_part_of_a_page_works() {
     let folder = Folder::new();
     let page = written(&folder, &sample::page("ORDER_SUBMIT"));

@@ -2,7 +2,7 @@
 
 pub(crate) mod captures;
 mod damage;
-mod diff;
+pub(crate) mod diff;
 mod gates;
 mod html;
 mod info;

@@ -174,6 +174,14 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// A page is a file: standard output has the usual answer.
+pub(crate) fn parse_html(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" | "-" => Err("expected the name of a file".to_owned()),
+        path => Ok(PathBuf::from(path)),
+    }
+}
+
 impl Input {
     pub(crate) fn is_strict(&self) -> bool {
         self.strict

@@ -156,7 +156,7 @@ fn anchor(ns: u64) -> Anchor {
 }
 
 /// A folder with base and new captures of many runs: `base/`, `same/` and `slow/`, six of each; and ten more in `runs/`.
-fn folder() -> Folder {
+pub(crate) fn folder() -> Folder {
     let folder = Folder::new();
     for (name, query, first, count) in [
         ("base", USUAL, 10, 6),
@@ -407,6 +407,33 @@ fn every_form_at_any_number_of_threads() {
     }
 }
 
+#[test]
+fn a_page_holds_all_of_it() {
+    let folder = folder();
+    let sides = ["--base", "base", "--new", "slow"];
+    let args = [&["diff"], &sides[..], &["--html", "diff.html"]].concat();
+    let shown = folder.stdout(&args);
+    assert_eq!(shown, folder.stdout(&[&["diff"], &sides[..]].concat()));
+    let page = folder.read("diff.html");
+    for part in [
+        "<h1>slower: REQUEST",
+        "<span class=\"badge bad\">REGRESSION</span>",
+        "Content-Security-Policy",
+        "<section id=\"gated\" class=\"filtered\">",
+        "<section id=\"moved\" class=\"filtered\">",
+        "<section id=\"plots\">",
+        "what moved in",
+        "perf-analyze diff --base base --new slow",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    // Curves and a shift of the flow.
+    assert_eq!(page.matches("<figure>").count(), 2);
+    assert!(page.len() < 500_000, "{}", page.len());
+    let refused = folder.run(&[&["diff"], &sides[..], &["--html", "-"]].concat());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+}
+
 fn folder_names(folder: &Folder, name: &str) -> Vec<String> {
     let entries = std::fs::read_dir(folder.path(name)).expect("a folder");
     entries
@@ -435,6 +462,10 @@ fn hostile_names_are_shown_as_text() {
         let page = folder.stdout(&["diff", "a.bin", "b.bin", "--format", form, "--wide"]);
         assert!(!page.contains(['\u{1b}', '\u{202e}']), "{form}: {page}");
     }
+    folder.stdout(&["diff", "a.bin", "b.bin", "--html", "diff.html"]);
+    let page = folder.read("diff.html");
+    assert!(!page.contains(['\u{1b}', '\u{202e}']));
+    assert_eq!(page.matches("<script").count(), 1, "the page's own");
 }
 
 /// The shell example of the README, on the captures that it speaks of.

@@ -11,7 +11,7 @@ use perf_analysis::diff::{
 use perf_analysis::{CaptureSet, OpenOptions, ReportOptions, Warning};
 use perf_render::plot::Theme;
 
-use crate::args::{Cli, Workers};
+use crate::args::{Cli, Workers, parse_html};
 use crate::diagnostics;
 use crate::file::write_whole;
 use crate::gate::nearest;
@@ -29,7 +29,7 @@ Examples:
   perf-analyze diff base.bin new.bin --noise noise.json --fail-on regression
       the same with what ten or more captures of one build tell about that; exit code 1 if something got slower
   perf-analyze diff --base 'base/*.bin' --new 'new/*.bin' --fail-on regression --format markdown -o diff.md
-      five or more captures a side speak for themselves; so does one against ten or more
+      five or more captures a side speak for themselves; so does one against ten or more; --html diff.html for a page
   perf-analyze diff base.bin new.bin --gate ORDER_SUBMIT:p99.9 --bound-for ORDER_SUBMIT=10%
       one more figure that counts, with a bound of its own
 
@@ -142,6 +142,10 @@ struct Output {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// Also write all of it, with curves and shifts of what is gated, as one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE", value_parser = parse_html)]
+    html: Option<PathBuf>,
+
     /// Also draw curves and shifts of what is gated, as SVG, into this directory
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
@@ -211,11 +215,31 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         }
     };
     diff.warnings = warnings;
+    let drawn = args.output.plots.is_some() || args.output.html.is_some();
+    let pictures = match drawn {
+        true => page::diff::pictures(&diff, [&base, &new], Theme::Auto),
+        false => Vec::new(),
+    };
     if let Some(directory) = &args.output.plots {
         std::fs::create_dir_all(directory)?;
-        for (name, picture) in page::diff::pictures(&diff, [&base, &new], Theme::Auto) {
+        for (name, picture) in &pictures {
             write_whole(&directory.join(name), picture.svg.as_bytes())?;
         }
+    }
+    if let Some(path) = &args.output.html {
+        let plots = pictures.into_iter().map(|(_, picture)| picture).collect();
+        let again = crate::command::whole();
+        let mut whole = again.clone();
+        for (given, option) in [
+            (args.output.wide, " --wide"),
+            (args.output.plots.is_some(), " --plots plots"),
+        ] {
+            if !given {
+                whole.push_str(option);
+            }
+        }
+        let page = page::diff::comparison(&diff, plots, (again, whole));
+        write_whole(path, perf_render::html::comparison(&page).as_bytes())?;
     }
     drop(progress);
     args.give(&diff)?;

@@ -13,7 +13,9 @@ use perf_render::html::MAX_WATERFALLS;
 use perf_render::{Document, Table};
 use serde::Serialize;
 
-use crate::args::{Figures, Format, Input, OutputArgs, Rules, Selection, Workers, report_options};
+use crate::args::{
+    Figures, Format, Input, OutputArgs, Rules, Selection, Workers, parse_html, report_options,
+};
 use crate::command;
 use crate::file::write_whole;
 use crate::gate::{self, FailOn, Unmatched};
@@ -272,14 +274,6 @@ impl ReportAnswer<'_> {
             narrowed: self.args.selection.is_narrowed(),
             unmatched: self.unmatched,
         }
-    }
-}
-
-/// A page is a file: standard output has the usual answer.
-fn parse_html(text: &str) -> Result<PathBuf, String> {
-    match text {
-        "" | "-" => Err("expected the name of a file".to_owned()),
-        path => Ok(PathBuf::from(path)),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The page of `diff`: the verdict, both sides, every figure with its interval, and what moved.
 
+mod html;
 mod noise;
 mod pictures;
 mod report;
 mod words;
 
+pub(crate) use html::comparison;
 pub(crate) use noise::noise;
 pub(crate) use pictures::pictures;
 pub(crate) use report::{markdown, suite};
@@ -23,13 +25,7 @@ pub(crate) fn document(diff: &Diff, wide: bool) -> Document {
     let mut document = Document::new();
     document.heading(title(diff));
     document.facts(facts(diff));
-    for reason in &diff.not_comparable {
-        document.note(Note {
-            tone: Tone::Bad,
-            message: format!("not comparable: {reason}"),
-            remedy: None,
-        });
-    }
+    push_reasons(&mut document, diff);
     document.table(rows("gated", diff.rows.iter().filter(|row| row.gated)));
     let says_something = |row: &&Row| !row.gated && (wide || row.verdict != Verdict::Inconclusive);
     document.table(rows("not gated", diff.rows.iter().filter(says_something)));
@@ -182,6 +178,17 @@ fn push_explanation(document: &mut Document, explanation: &Explanation) {
     }
     document.heading(format!("what moved in {}{of}", bounded(&explanation.name)));
     document.facts(facts);
+}
+
+/// Why the sides cannot be compared, if they cannot.
+fn push_reasons(document: &mut Document, diff: &Diff) {
+    for reason in &diff.not_comparable {
+        document.note(Note {
+            tone: Tone::Bad,
+            message: format!("not comparable: {reason}"),
+            remedy: None,
+        });
+    }
 }
 
 fn push_notes(document: &mut Document, diff: &Diff) {

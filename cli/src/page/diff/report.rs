@@ -1,24 +1,18 @@
 //! For a pull request, and for what shows tests.
 
 use perf_analysis::diff::{Diff, Outcome, Row, Verdict};
+use perf_render::Document;
 use perf_render::junit::{Case, CaseResult, Suite};
-use perf_render::{Document, Note, Tone};
 
 use super::words::{interval, outcome, reason, share};
-use super::{facts, push_explanation, push_notes, rows, title};
+use super::{facts, push_explanation, push_notes, push_reasons, rows, title};
 
 /// A comment for a pull request: the verdict, what moved, and folded away what did not, and how to get the same again.
 pub(crate) fn markdown(diff: &Diff, command: &str) -> String {
     let moved = |row: &&Row| row.gated && row.verdict != Verdict::Same;
     let mut open = Document::new();
     open.heading(title(diff));
-    for reason in &diff.not_comparable {
-        open.note(Note {
-            tone: Tone::Bad,
-            message: format!("not comparable: {reason}"),
-            remedy: None,
-        });
-    }
+    push_reasons(&mut open, diff);
     open.table(rows("gated", diff.rows.iter().filter(moved)));
     for explanation in &diff.explanations {
         push_explanation(&mut open, explanation);

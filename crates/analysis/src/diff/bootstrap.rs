@@ -109,10 +109,7 @@ fn moves(figure: &Figure<'_>, length: usize, side: usize, draws: Draws) -> Moved
         within,
     } = *figure;
     let number = SLICES / length;
-    let mut blocks = Blocks {
-        starts: vec![0; number],
-        length,
-    };
+    let mut blocks = Blocks::new(vec![0; number], length);
     let whole = spread(
         counts,
         measure,
@@ -133,9 +130,7 @@ fn moves(figure: &Figure<'_>, length: usize, side: usize, draws: Draws) -> Moved
     let mut moves = Vec::with_capacity(draws.replicates);
     for replicate in 0..draws.replicates as u64 {
         let mut stream = Stream::new(draws.seed, replicate * 2 + side as u64);
-        for start in &mut blocks.starts {
-            *start = stream.below(SLICES);
-        }
+        blocks.replace(|| stream.below(SLICES));
         let Some(at) = measure.value(counts, &blocks, within.place) else {
             moves.push((0.0, 1.0));
             continue;
@@ -153,10 +148,7 @@ fn moves(figure: &Figure<'_>, length: usize, side: usize, draws: Draws) -> Moved
 }
 
 fn every_block(length: usize) -> Blocks {
-    Blocks {
-        starts: (0..SLICES).collect(),
-        length,
-    }
+    Blocks::new((0..SLICES).collect(), length)
 }
 
 /// The deviation of the sum of excesses over as many blocks as make a capture.
@@ -168,7 +160,7 @@ fn spread(counts: &Counts, measure: Measure, blocks: &Blocks, at: (f64, usize)) 
         number += 1.0;
     });
     let variance = (squares - sum * sum / number).max(0.0) / (number - 1.0_f64).max(1.0);
-    (variance * SLICES as f64 / blocks.length as f64).sqrt()
+    (variance * SLICES as f64 / blocks.length() as f64).sqrt()
 }
 
 #[cfg(test)]

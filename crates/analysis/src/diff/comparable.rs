@@ -196,8 +196,9 @@ fn meanings(sides: [&[Summary]; 2], reasons: &mut Vec<NotComparable>) {
 
 /// Events and flows of which a trace has more or less than before.
 fn mixes(sides: [&[Summary]; 2], known: &[String], reasons: &mut Vec<NotComparable>) {
-    let traces =
-        sides.map(|side| -> u64 { side.iter().flat_map(|summary| summary.traces()).sum() });
+    let by_slice =
+        sides.map(|side| -> Vec<[u64; SLICES]> { side.iter().map(Summary::traces).collect() });
+    let traces = [0, 1].map(|side| -> u64 { by_slice[side].iter().flatten().sum() });
     let mut names: BTreeMap<(SeriesKind, &str), [u64; 2]> = BTreeMap::new();
     for (number, side) in sides.into_iter().enumerate() {
         for series in side.iter().flat_map(|summary| &summary.series) {
@@ -221,7 +222,7 @@ fn mixes(sides: [&[Summary]; 2], known: &[String], reasons: &mut Vec<NotComparab
         if !enough {
             continue;
         }
-        let rates = sides.map(|side| rate(side, kind, name));
+        let rates = [0, 1].map(|side| rate(sides[side], &by_slice[side], kind, name));
         let [
             (base, base_variance, base_freedom),
             (new, new_variance, new_freedom),
@@ -241,18 +242,23 @@ fn mixes(sides: [&[Summary]; 2], known: &[String], reasons: &mut Vec<NotComparab
     }
 }
 
-/// The logarithm of how much of a series a trace has, with its variance and the degrees of freedom of that.
-fn rate(side: &[Summary], kind: SeriesKind, name: &str) -> (f64, f64, f64) {
-    let each = side.iter().filter_map(|summary| {
+/// The logarithm of how much of a series a trace has, with its variance and the degrees of freedom of that. `traces` are those
+/// of each capture, by slice.
+fn rate(
+    side: &[Summary],
+    traces: &[[u64; SLICES]],
+    kind: SeriesKind,
+    name: &str,
+) -> (f64, f64, f64) {
+    let each = side.iter().zip(traces).filter_map(|(summary, traces)| {
         let series = summary.find(kind, name)?;
-        let traces = summary.traces();
         let (all, of) = (series.total() as f64, traces.iter().sum::<u64>() as f64);
         if all == 0.0 || of == 0.0 {
             return None;
         }
         let mut excess = [0.0; SLICES];
         for ((excess, slice), traces) in excess.iter_mut().zip(&series.slices).zip(traces) {
-            *excess = slice.total() as f64 / all - traces as f64 / of;
+            *excess = slice.total() as f64 / all - *traces as f64 / of;
         }
         let block = |block: &[f64]| block.iter().sum::<f64>().powi(2);
         let blocks = (SLICES / BLOCK) as f64;

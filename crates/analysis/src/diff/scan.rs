@@ -12,6 +12,7 @@ use crate::report::run::Run;
 use crate::report::slots::each_slot;
 use crate::report::{EventKind, Outcome};
 use crate::threads::with_threads;
+use crate::traces::hash::NumberMap;
 use crate::traces::{Flow, FlowId, Trace, TraceOptions, TraceSink, Traces, traces_with};
 use crate::value::Percentile;
 use crate::warning::Warning;
@@ -112,6 +113,7 @@ fn trace_options(options: &ReportOptions) -> TraceOptions {
         percentiles: vec![Percentile::DEFAULTS[2]],
         max_flows: MAX_FLOWS,
         slowest: 0,
+        context: false,
         strict: options.strict,
         threads: options.threads,
         ..TraceOptions::default()
@@ -178,9 +180,31 @@ fn events(run: &Run<'_>, cut: Cut) -> Result<Vec<Series>, Error> {
 #[derive(Debug, Default)]
 struct Times {
     /// By slice and bin.
-    counts: std::collections::HashMap<u32, u64>,
+    counts: NumberMap<u32, u64>,
+    /// What is not counted yet. Traces come by time, so that many of them are alike, and each kind is looked up once.
+    recent: Vec<u32>,
     /// By slice: failed, cancelled.
     others: BTreeMap<u8, (u64, u64)>,
+}
+
+/// So many traces of a flow are counted at once.
+const BATCH: usize = 1024;
+
+impl Times {
+    fn count(&mut self, key: u32) {
+        self.recent.push(key);
+        if self.recent.len() >= BATCH {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.recent.sort_unstable();
+        for same in self.recent.chunk_by(|a, b| a == b) {
+            *self.counts.entry(same[0]).or_default() += same.len() as u64;
+        }
+        self.recent.clear();
+    }
 }
 
 /// Cuts the traces of each flow into slices.
@@ -216,14 +240,7 @@ impl TraceSink for Flows {
     fn trace(&mut self, trace: &Trace<'_>, flow: FlowId) {
         let slice = self.cut.slice(trace.unix_ns(trace.end()).0);
         let bin = bins::index(trace.world().ns(trace.end_to_end())) as u32;
-        let (mut failed, mut cancelled) = (false, false);
-        for span in trace.spans() {
-            match span.outcome() {
-                Outcome::Ok => {}
-                Outcome::Error | Outcome::Panicked => failed = true,
-                Outcome::Cancelled => cancelled = true,
-            }
-        }
+        let (failed, cancelled) = (trace.has_failed(), trace.was_cancelled());
         let Some(times) = self.times(flow) else {
             return;
         };
@@ -234,11 +251,12 @@ impl TraceSink for Flows {
             return;
         }
         let key = (slice as u32) << BIN_BITS | bin;
-        *times.counts.entry(key).or_default() += 1;
+        times.count(key);
     }
 
     fn merge(&mut self, other: Self, flows: &[FlowId]) {
-        for (number, theirs) in other.of.into_iter().enumerate() {
+        for (number, mut theirs) in other.of.into_iter().enumerate() {
+            theirs.settle();
             let flow = flows.get(number).copied().unwrap_or(FlowId::OTHER);
             let Some(mine) = self.times(flow) else {
                 continue;
@@ -261,7 +279,8 @@ fn flows(sink: Flows, traces: &Traces, names: Vec<Option<String>>) -> Vec<Series
         .map(|flow| (flow.flow.as_str(), flow))
         .collect();
     let mut series = Vec::new();
-    for (name, times) in names.into_iter().zip(sink.of) {
+    for (name, mut times) in names.into_iter().zip(sink.of) {
+        times.settle();
         let Some(name) = name else {
             continue;
         };

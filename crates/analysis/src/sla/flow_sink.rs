@@ -10,9 +10,6 @@ use super::run::Run;
 use super::watch::is_beyond;
 use crate::traces::{Counts, FlowId, Trace, TraceSink, World};
 
-/// The bits of outcomes that are failures: error and panicked.
-const FAILURES: u8 = 0b1010;
-
 /// What of a trace a rule measures.
 #[derive(Debug, Clone, Copy)]
 enum What {
@@ -145,7 +142,7 @@ impl FlowRule<'_> {
         let rule = self.rule;
         let beyond = match rule.stat {
             Stat::Max | Stat::Percentile(_) => is_beyond(rule, value),
-            Stat::ErrorRate => trace.outcomes & FAILURES != 0,
+            Stat::ErrorRate => trace.has_failed(),
             Stat::Mean | Stat::Rate => false,
         };
         let end = trace.unix_ns(end).0;

@@ -105,6 +105,7 @@ impl Run<'_> {
             percentiles: percentiles.into_iter().collect(),
             max_flows: MAX_FLOWS,
             slowest: 0,
+            context: false,
             strict: self.options.strict,
             threads: self.options.threads,
             ..TraceOptions::default()

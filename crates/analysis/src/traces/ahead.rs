@@ -41,16 +41,21 @@ struct Look {
     gauges: Vec<(u32, u64, i64)>,
 }
 
-/// Reads ahead.
+/// Reads ahead; with `context` also what went on around traces.
 ///
 /// # Errors
 /// A file cut short. What is damaged is left for the second pass to report.
-pub(crate) fn look_ahead(world: &World, chunks: &[ChunkRef<'_>]) -> Result<Ahead, Error> {
+pub(crate) fn look_ahead(
+    world: &World,
+    chunks: &[ChunkRef<'_>],
+    context: bool,
+) -> Result<Ahead, Error> {
     let mut repeats = None;
     let mut longest: BTreeMap<(usize, u32), Longest> = BTreeMap::new();
     let mut levels: BTreeMap<(usize, u32), Levels> = BTreeMap::new();
     for batch in chunks.chunks(BATCH) {
-        let looks: Vec<_> = batch.par_iter().map(|chunk| look(world, chunk)).collect();
+        let look = |chunk: &ChunkRef<'_>| look(world, chunk, context);
+        let looks: Vec<_> = batch.par_iter().map(look).collect();
         let mut ids: Vec<Vec<u64>> = Vec::with_capacity(batch.len());
         for (chunk, look) in batch.iter().zip(looks) {
             let look = look?.unwrap_or_default();
@@ -109,7 +114,11 @@ fn rows(chunks: &[ChunkRef<'_>]) -> u64 {
     chunks.iter().map(ChunkRef::records).sum()
 }
 
-fn look(world: &World, of: &ChunkRef<'_>) -> Result<Result<Look, FormatError>, Error> {
+fn look(
+    world: &World,
+    of: &ChunkRef<'_>,
+    context: bool,
+) -> Result<Result<Look, FormatError>, Error> {
     let mut bytes = Vec::new();
     of.file.read_head(of.entry, &mut bytes)?;
     let fetch = |bytes: &mut Vec<u8>,
@@ -134,7 +143,7 @@ fn look(world: &World, of: &ChunkRef<'_>) -> Result<Result<Look, FormatError>, E
         Ok(worth) => worth,
         Err(error) => return Ok(Err(error)),
     };
-    if worth {
+    if worth && context {
         // What the rows cannot tell is for the second pass to report; the ids count all the same.
         let rest = |id| !traces.contains(&id);
         if fetch(&mut bytes, &rest)?.is_ok() && background(world, of, &bytes, &mut look).is_err() {

@@ -18,7 +18,7 @@ mod counts;
 mod extras;
 mod flow_key;
 mod flows;
-mod hash;
+pub(crate) mod hash;
 mod intervals;
 mod kept;
 mod levels;

@@ -44,6 +44,8 @@ pub struct TraceOptions {
     pub max_flows: usize,
     /// How many of the slowest traces are kept whole; at most [`MAX_SLOWEST`].
     pub slowest: usize,
+    /// Whether to look at what went on around traces: what overlapped them, levels of gauges, and what threads were busy with.
+    pub context: bool,
     /// Also give the curves of distributions: [`crate::traces::Times::curve`].
     pub curves: bool,
     /// Keep these traces whole.
@@ -86,6 +88,7 @@ impl Default for TraceOptions {
             flows: Vec::new(),
             max_flows: FLOWS,
             slowest: 10,
+            context: true,
             curves: false,
             ids: Vec::new(),
             by: None,

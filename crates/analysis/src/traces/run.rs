@@ -81,7 +81,7 @@ impl<'a> Run<'a> {
         make: &(impl Fn(&World) -> S + Sync),
     ) -> Result<(Traces, S, Vec<Option<String>>), Error> {
         let chunks = self.chunks();
-        let ahead = look_ahead(&self.world, &chunks)?;
+        let ahead = look_ahead(&self.world, &chunks, self.options.context)?;
         let records = chunks.iter().map(|chunk| chunk.records()).sum();
         let scene = self.scene(&ahead, records);
         let mut warnings = Vec::new();
@@ -357,7 +357,7 @@ impl<'a> Run<'a> {
                 domain: of.domain,
                 id: *id,
                 early: false,
-                neighbours: Some(neighbours),
+                neighbours: self.options.context.then_some(neighbours),
                 extras,
             };
             seat.analyst.close(scene, closing, mine, &notes);

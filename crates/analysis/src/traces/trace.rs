@@ -52,6 +52,11 @@ pub(crate) enum What<'a> {
     Due(i64),
 }
 
+/// The bits of outcomes that are failures: error and panicked.
+const FAILURES: u8 = 0b1010;
+/// The bit of the outcome of what was cancelled.
+const CANCELLED: u8 = 0b0100;
+
 /// One finished trace. Times are in units; see [`World::ns`].
 #[derive(Debug, Clone, Copy)]
 pub struct Trace<'a> {
@@ -153,6 +158,16 @@ impl<'a> Trace<'a> {
     /// A time on the wall clock.
     pub fn unix_ns(&self, units: u64) -> UnixNs {
         UnixNs(self.domain.unix_ns(self.captures, units))
+    }
+
+    /// Whether any of its spans ended in an error or a panic.
+    pub fn has_failed(&self) -> bool {
+        self.outcomes & FAILURES != 0
+    }
+
+    /// Whether any of its spans was cancelled.
+    pub fn was_cancelled(&self) -> bool {
+        self.outcomes & CANCELLED != 0
     }
 
     /// How many traces it stands for, itself included: more than one where a recorder kept a sample.

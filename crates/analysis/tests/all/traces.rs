@@ -841,6 +841,43 @@ fn what_traces_waited_behind_is_the_oracles() {
     assert!(waited > 20, "{waited}");
 }
 
+/// Whoever does not ask what went on around traces gets all the rest, to the byte.
+#[test]
+fn without_context_only_that_is_missing() {
+    let recipe = Recipe::new(57);
+    let bench = Bench::new(&[recipe.make()]);
+    let with = |context| {
+        let options = TraceOptions {
+            context,
+            curves: true,
+            ..options(2)
+        };
+        traces(&bench.set(), &options).unwrap()
+    };
+    let (mut whole, without) = (with(true), with(false));
+    let told: usize = whole.flows.iter().map(|flow| flow.background.len()).sum();
+    assert!(told > 10, "{told}");
+    whole
+        .flows
+        .iter_mut()
+        .for_each(|flow| flow.background.clear());
+    assert_eq!(whole, without);
+    // The curves end at the greatest.
+    for times in whole
+        .flows
+        .iter()
+        .filter_map(|flow| flow.end_to_end.as_ref())
+    {
+        let last = times.curve.last().unwrap();
+        assert_eq!((last.rank, last.value), (times.count, times.max));
+        assert!(
+            times
+                .curve
+                .is_sorted_by(|a, b| a.rank < b.rank && a.value <= b.value)
+        );
+    }
+}
+
 #[test]
 fn the_number_of_threads_changes_no_byte() {
     for seed in [41, 42] {

@@ -1,4 +1,4 @@
-//! A report as one HTML page that needs nothing else: no network, no other file.
+//! A report, or a comparison, as one HTML page that needs nothing else: no network, no other file.
 //!
 //! The page's own policy allows inline styles and the one script of this crate, by its hash; everything else, were it ever
 //! smuggled in, is refused by the browser. The page is plain markup that can be read, printed and searched without the
@@ -8,6 +8,7 @@
 //! is said, with the command that shows all of it.
 
 mod blocks;
+mod comparison;
 mod page;
 mod pictures;
 mod summary;
@@ -16,10 +17,12 @@ mod words;
 
 use maud::{DOCTYPE, Markup, html};
 
+pub use comparison::{Comparison, comparison};
 pub use page::{
     Commands, Episode, Episodes, Page, RuleVerdict, SlowestFlow, TailOwner, Verdict, Waterfall,
 };
 
+use crate::document::Note;
 use blocks::Fold;
 use words::{Words, raw};
 
@@ -69,52 +72,82 @@ mod budget {
 
 /// `page` as a whole HTML file.
 pub fn html(page: &Page) -> String {
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{SCRIPT_HASH}'; style-src 'unsafe-inline'; img-src data:; \
-         base-uri 'none'; form-action 'none'"
-    );
-    let parts = parts(page);
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                meta name="referrer" content="no-referrer";
-                title { (Words(&page.title)) " – latency report" }
-                style { (raw(STYLE)) (raw(&pictures::styles(page))) }
-            }
-            body {
-                header {
-                    nav aria-label="Parts of the report" {
-                        a href="#top" { "Summary" }
-                        @for part in &parts { a href={ "#" (part.id) } { (part.title) } }
-                    }
+    let of_waterfalls = page.waterfalls.iter().map(|waterfall| &waterfall.picture);
+    let pictures = page.plots.iter().chain(of_waterfalls);
+    Sheet {
+        title: &page.title,
+        kind: "latency report",
+        maker: &page.maker,
+        styles: pictures::styles(pictures),
+        top: html! {
+            div class=(if page.rules.is_empty() && page.slowest.is_none() { "top" } else { "top two" }) {
+                (summary::summary(page))
+                section #integrity.card {
+                    h2 { "How far to trust it" }
+                    (blocks::document(&page.integrity, budget::INTEGRITY, Fold::Open, &page.commands.events))
                 }
-                main #top {
-                    h1 { (Words(&page.title)) }
-                    p.maker { (Words(&page.maker)) }
-                    div class=(if page.rules.is_empty() && page.slowest.is_none() { "top" } else { "top two" }) {
-                        (summary::summary(page))
-                        section #integrity.card {
-                            h2 { "How far to trust it" }
-                            (blocks::document(&page.integrity, budget::INTEGRITY, Fold::Open, &page.commands.events))
+            }
+        },
+        notes: &page.notes,
+        parts: parts(page),
+    }
+    .html()
+}
+
+/// A page in the making.
+struct Sheet<'a> {
+    title: &'a str,
+    kind: &'a str,
+    maker: &'a str,
+    /// The rules of its pictures.
+    styles: String,
+    top: Markup,
+    notes: &'a [Note],
+    parts: Vec<Part>,
+}
+
+impl Sheet<'_> {
+    fn html(&self) -> String {
+        let policy = format!(
+            "default-src 'none'; script-src 'sha256-{SCRIPT_HASH}'; style-src 'unsafe-inline'; img-src data:; \
+             base-uri 'none'; form-action 'none'"
+        );
+        let markup = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta http-equiv="Content-Security-Policy" content=(policy);
+                    meta name="viewport" content="width=device-width,initial-scale=1";
+                    meta name="referrer" content="no-referrer";
+                    title { (Words(self.title)) " – " (self.kind) }
+                    style { (raw(STYLE)) (raw(&self.styles)) }
+                }
+                body {
+                    header {
+                        nav aria-label="Parts of the report" {
+                            a href="#top" { "Summary" }
+                            @for part in &self.parts { a href={ "#" (part.id) } { (part.title) } }
                         }
                     }
-                    @if !page.notes.is_empty() {
-                        section #notes aria-label="Warnings" { (blocks::notes(&page.notes, budget::NOTES)) }
+                    main #top {
+                        h1 { (Words(self.title)) }
+                        p.maker { (Words(self.maker)) }
+                        (self.top)
+                        @if !self.notes.is_empty() {
+                            section #notes aria-label="Warnings" { (blocks::notes(self.notes, budget::NOTES)) }
+                        }
+                        @for part in &self.parts {
+                            section id=(part.id) class=[part.filtered.then_some("filtered")] { h2 { (part.title) } (part.body) }
+                        }
                     }
-                    @for part in &parts {
-                        section id=(part.id) class=[part.filtered.then_some("filtered")] { h2 { (part.title) } (part.body) }
-                    }
+                    footer { p { (Words(self.maker)) } }
+                    script { (raw(SCRIPT)) }
                 }
-                footer { p { (Words(&page.maker)) } }
-                script { (raw(SCRIPT)) }
             }
-        }
-    };
-    markup.into_string()
+        };
+        markup.into_string()
+    }
 }
 
 /// A part of the page below its summary.

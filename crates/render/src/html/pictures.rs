@@ -18,10 +18,15 @@ const LEAST_MARK: f64 = 15.0;
 /// The pictures, as many as there is room for.
 pub(super) fn plots(page: &Page) -> Markup {
     let episodes = &page.episodes.rows[..page.episodes.rows.len().min(MAX_EPISODES)];
+    figures(&page.plots, episodes, &page.commands.plots)
+}
+
+/// Pictures, with marks on the first in which time runs from left to right. What has no room is said with the `whole` command.
+pub(super) fn figures(plots: &[Picture], episodes: &[Episode], whole: &str) -> Markup {
     let mut marked = false;
     let mut out = String::new();
     let mut left_out = 0;
-    for (number, plot) in page.plots.iter().enumerate() {
+    for (number, plot) in plots.iter().enumerate() {
         let frame = plot.time.filter(|_| !marked && !episodes.is_empty());
         let markup = figure(plot, frame, episodes);
         if number >= MAX_PLOTS || out.len() + markup.0.len() > budget::PLOTS {
@@ -34,16 +39,15 @@ pub(super) fn plots(page: &Page) -> Markup {
     html! {
         div.plots { (PreEscaped(out)) }
         @if left_out > 0 {
-            p.cut { (count(left_out)) " more plots have no room on this page. All of them: " (command(&page.commands.plots)) }
+            p.cut { (count(left_out)) " more plots have no room on this page. All of them: " (command(whole)) }
         }
     }
 }
 
 /// The rules of all pictures, each once: they bear the same ones, and may bear many.
-pub(super) fn styles(page: &Page) -> String {
-    let of_waterfalls = page.waterfalls.iter().map(|waterfall| &waterfall.picture);
+pub(super) fn styles<'p>(pictures: impl Iterator<Item = &'p Picture>) -> String {
     let mut styles: Vec<&str> = Vec::new();
-    for picture in page.plots.iter().chain(of_waterfalls) {
+    for picture in pictures {
         let (_, style, _) = parted(&picture.svg);
         let size: usize = styles.iter().map(|style| style.len()).sum();
         if !styles.contains(&style) && size + style.len() <= budget::STYLES {
