@@ -194,6 +194,10 @@ impl SeriesBuilder {
                 None => counts.push((place, count)),
             }
         }
+        // Many are kept, and for long.
+        slices
+            .iter_mut()
+            .for_each(|slice| slice.counts.shrink_to_fit());
         for (slice, count) in self.failed {
             slices[usize::from(slice)].failed = count;
         }
