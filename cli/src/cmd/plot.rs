@@ -42,15 +42,15 @@ Draws a capture: how long the usual and the slowest took, when it was slow, how 
 plot is an SVG file of its own that needs nothing else, opens in any browser, and shows its figures under the pointer. \
 Its title says what is seen.
 
-  percentiles          from the least value to the slowest of all, a line an event
-  latency-over-time    a heat map with percentile lines, loss and violations marked; one file an event
-  distribution         a histogram on a log scale; one file an event
+  percentiles          from the least value to the slowest, a line an event
+  latency-over-time    a heat map with percentile lines, a file an event
+  distribution         a histogram on a log scale, a file an event
   cdf                  the share of values below each value, a line an event
   throughput           records a second by event, and what was lost
   gauges-and-counters  levels and rates over time
-  flows                traces end to end, and from when they were due: a line a flow
-  stages               which stage or queue owns a flow's time, typical beside tail; one file a flow
-  waterfall            the spans of a trace by thread; one file for each of the slowest three, or of --trace
+  flows                traces end to end and from when due, a line a flow
+  stages               which stage or queue owns a flow's time, a file a flow
+  waterfall            a trace's spans by thread: the slowest three, or --trace
 
 Files are named after the plot, those of one event also after the event: latency-over-time-ORDER_SUBMIT.svg. Files of the \
 same name are replaced, others in the directory are left alone. The eight events that took longest in all are drawn; \

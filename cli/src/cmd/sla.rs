@@ -29,12 +29,15 @@ Examples:
       every violation, one a line; --parquet violations.parquet for notebooks
 
 Rules: TARGET:STAT OP VALUE [over WINDOW]
-  TARGET  EVENT or EVENT/OUTCOME (ok, error, cancelled, panicked); e2e, e2e[FLOW], response[FLOW], A->B;
-          a name that reads as something else stands in double quotes
-  STAT    max, p50 ... p99.99, mean, rate (records a second), error_rate (errors and panics)
+  TARGET  EVENT or EVENT/OUTCOME (ok, error, cancelled, panicked), e2e,
+          e2e[FLOW], response[FLOW], A->B; a name that reads as something else
+          stands in double quotes
+  STAT    max, p50 ... p99.99, mean, rate (records a second), error_rate
+          (errors and panics)
   OP      <, <=, >, >=
-  VALUE   5ms (ns, us, ms, s); 100/s of a rate; 0.1% of an error rate; 8 of an observation in another unit
-  WINDOW  1m (ms, s, m, h, d): windows that begin at multiples of it in UTC";
+  VALUE   5ms (ns, us, ms, s); 100/s of a rate; 0.1% of an error rate; 8 of an
+          observation in another unit
+  WINDOW  1m (ms, s, m, h, d): windows begin at multiples of it in UTC";
 
 const ABOUT: &str = "\
 Judges rules on events. A percentile is decided by the exact count of samples over the bound, not by bins: p99.9<5ms \
