@@ -5,6 +5,7 @@ mod damage;
 mod diff;
 mod gates;
 mod html;
+mod import;
 mod info;
 mod output;
 mod plot;

@@ -1,0 +1,3 @@
+//! Tests of exports and imports through what the crate shows.
+
+mod hostile_import;
