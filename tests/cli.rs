@@ -3,6 +3,7 @@
 pub(crate) mod captures;
 mod damage;
 mod diff;
+mod export;
 mod gates;
 mod html;
 mod import;
