@@ -128,7 +128,7 @@ impl Frame {
 
     /// The order by time, where the table has one; rows of the same instant stay in their order.
     /// `scratch` is memory that is used again.
-    pub(crate) fn order(&self, scratch: &mut Vec<(i64, u32)>) -> Order {
+    pub(crate) fn order(&self, scratch: &mut Vec<u64>) -> Order {
         let times = { self.table.sort_column() }.map(|by| &self.columns[by]);
         let Some(Values::Int(times)) = times else {
             return Order(None);
@@ -136,11 +136,27 @@ impl Frame {
         if times.is_sorted() {
             return Order(None);
         }
-        scratch.clear();
-        scratch.extend(times.iter().copied().zip(0..));
-        // Stable and quick where there are runs, as there are: the rows of each thread.
-        scratch.sort_by_key(|(time, _)| *time);
-        Order(Some(scratch.iter().map(|(_, at)| *at).collect()))
+        let least = times.iter().copied().min().unwrap_or(0);
+        let most = times.iter().copied().max().unwrap_or(0);
+        let bits = usize::BITS - times.len().leading_zeros();
+        // Stable, and quick where there are runs, as there are: the rows of each thread. Quicker still if time and place
+        // fit a word, as the rows of 19 hours do.
+        let places = match most.abs_diff(least) >> (u64::BITS - bits) {
+            0 => {
+                let word = |(time, at): (&i64, u64)| time.abs_diff(least) << bits | at;
+                scratch.clear();
+                scratch.extend(times.iter().zip(0..).map(word));
+                scratch.sort();
+                let place = |word: &u64| (word & ((1 << bits) - 1)) as u32;
+                scratch.iter().map(place).collect()
+            }
+            _ => {
+                let mut places: Vec<u32> = (0..times.len() as u32).collect();
+                places.sort_by_key(|at| times[*at as usize]);
+                places
+            }
+        };
+        Order(Some(places))
     }
 
     /// Sorts the rows by time, where the table has one.
@@ -244,5 +260,14 @@ mod tests {
         assert_eq!(times, &[1, 3, 5, 5]);
         assert_eq!(names, &[1, 3, 0, 2]);
         assert_eq!(more, &[-1, -3, -5, -5]);
+    }
+
+    #[test]
+    fn times_that_are_centuries_apart_are_sorted_alike() {
+        for far in [1_i64 << 40, i64::MAX] {
+            let frame = bins(&[far, -far, 3, -far, 0, far]);
+            let Order(places) = frame.order(&mut Vec::new());
+            assert_eq!(places, Some(vec![1, 3, 4, 2, 0, 5]));
+        }
     }
 }

@@ -6,7 +6,6 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::StringArray;
 use arrow_array::cast::AsArray;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
@@ -85,12 +84,7 @@ impl Encoder {
         for (field, written) in self.shape.schema.fields().iter().zip(&self.shape.columns) {
             let (Written::Plain(at) | Written::Timestamp(at)) = *written;
             let dictionary = || names.get(table.name(), table.columns()[at].name);
-            let texts = || {
-                dictionary()
-                    .0
-                    .as_string_opt::<i32>()
-                    .map(StringArray::clone)
-            };
+            let texts = || dictionary().0.as_string_opt::<i32>().cloned();
             let values = &frame.columns[at];
             let column = &self.columns[chunks.len()];
             let own = match written {

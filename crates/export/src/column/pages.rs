@@ -32,7 +32,7 @@ pub(crate) struct Desk {
     pub(super) numbers: Vec<u32>,
     pub(super) ids: IdTable,
     /// Times with their places, to be sorted.
-    pub(crate) times: Vec<(i64, u32)>,
+    pub(crate) times: Vec<u64>,
 }
 
 impl Desk {

@@ -112,9 +112,7 @@ fn what_is_written_is_read_as_it_was() {
                 .expect("it can be read");
             assert_eq!(bloom.is_some(), column == 4);
         }
-        let ids = match &own.column(4).to_data().buffers()[0] {
-            buffer => buffer.typed_data::<u64>()[..rows].to_vec(),
-        };
+        let ids = own.column(4).to_data().buffers()[0].typed_data::<u64>()[..rows].to_vec();
         let bloom = reader
             .get_row_group_column_bloom_filter(0, 4)
             .expect("it can be read");
