@@ -43,7 +43,7 @@ file that a trace viewer or a histogram tool reads (hlog, perfetto, otlp-json).
   annotations  keys and values of traces, and when they were due
   events       what is recorded
   captures     where captures come from, and how far they are to be trusted
-  bins         histograms by capture, event, outcome and slot of time: percentiles of any number of captures by SUM
+  bins         histograms by event and slot of time: percentiles by SUM
 
 Durations are integers in ns, times are ns since 1970 UTC. crates/export/TABLES.md has every column, and the SQL for percentiles.
 
