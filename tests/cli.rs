@@ -3,8 +3,10 @@
 pub(crate) mod captures;
 mod damage;
 pub(crate) mod diff;
+mod export;
 mod gates;
 mod html;
+mod import;
 mod info;
 mod output;
 mod plot;

@@ -16,7 +16,7 @@ use crate::args::{Cli, Input, Selection, Workers, selected};
 use crate::bar::Bar;
 use crate::diagnostics;
 use crate::file::is_capture;
-use crate::gate::Unmatched;
+use crate::gate::{Unmatched, nearest};
 use crate::time::Span;
 use crate::verdict::Verdict;
 
@@ -43,9 +43,11 @@ file that a trace viewer or a histogram tool reads (hlog, perfetto, otlp-json).
   annotations  keys and values of traces, and when they were due
   events       what is recorded
   captures     where captures come from, and how far they are to be trusted
-  bins         histograms by capture, event, outcome and slot of time: percentiles of any number of captures by SUM
+  bins         histograms by event and slot of time: percentiles by SUM
 
 Durations are integers in ns, times are ns since 1970 UTC. crates/export/TABLES.md has every column, and the SQL for percentiles.
+
+perfetto and otlp-json are put together in memory: they take 4 million spans at most, and more are refused.
 
 A table is a directory with one file a capture. A capture that is exported again replaces what it had left there; no file is \
 ever seen before it is whole.";
@@ -199,9 +201,9 @@ fn single(args: &Args, form: Single) -> Result<Verdict> {
         ("--partition-by", !args.partition_by.is_empty()),
     ];
     if let Some((option, _)) = of_tables.iter().find(|(_, given)| *given) {
-        let message = format!("{option} is for tables, and this form is one file");
-        let kind = clap::error::ErrorKind::ArgumentConflict;
-        Cli::command().error(kind, message).exit();
+        misused(&format!(
+            "{option} is for tables, and this form is one file"
+        ));
     }
     let path = (args.output != Path::new("-")).then(|| args.output.clone());
     if let Some(path) = &path {
@@ -219,6 +221,9 @@ fn single(args: &Args, form: Single) -> Result<Verdict> {
     drop(bar);
     if reader_left(&exported, options.path.is_none()) {
         return Ok(Verdict::Fine);
+    }
+    if let Err(perf_export::Error::Usage(message)) = &exported {
+        misused(message);
     }
     let exported = exported?;
     if !args.input.quiet {
@@ -242,6 +247,29 @@ fn single(args: &Args, form: Single) -> Result<Verdict> {
         }
     }
     Ok(Verdict::Fine)
+}
+
+/// Ends the run: it was called in a way that it cannot be.
+fn misused(message: &str) -> ! {
+    let kind = clap::error::ErrorKind::ArgumentConflict;
+    Cli::command().error(kind, message).exit()
+}
+
+/// Columns must be of a table, whichever.
+fn check_columns(columns: &[String]) {
+    let mut known: Vec<String> = { Table::ALL.iter() }
+        .flat_map(|table| table.columns())
+        .map(|column| column.name.to_owned())
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    if let Some(unknown) = columns.iter().find(|column| !known.contains(column)) {
+        let advice = match nearest(unknown, &known) {
+            near if near.is_empty() => format!("there are {}", known.join(", ")),
+            near => format!("did you mean {}?", near.join(" or ")),
+        };
+        misused(&format!("no table has a column `{unknown}`; {advice}"));
+    }
 }
 
 /// Nothing is written over a capture or into a directory.
@@ -268,6 +296,7 @@ fn reader_left<T>(result: &Result<T, perf_export::Error>, to_stdout: bool) -> bo
 }
 
 fn tables(args: &Args, form: Form) -> Result<Verdict> {
+    check_columns(&args.columns);
     let output = match args.output == Path::new("-") {
         true => Output::Stdout,
         false if args.output.is_file() => {
@@ -295,6 +324,9 @@ fn tables(args: &Args, form: Form) -> Result<Verdict> {
     drop(bar);
     if reader_left(&exported, options.output == Output::Stdout) {
         return Ok(Verdict::Fine);
+    }
+    if let Err(perf_export::Error::Usage(message)) = &exported {
+        misused(message);
     }
     let exported = exported?;
     if !args.input.quiet {

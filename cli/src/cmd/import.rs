@@ -22,8 +22,8 @@ Makes a capture of what another tool recorded, so that every report can read it.
   OTLP JSON                    what OpenTelemetry collectors write, one object or one a line
 
 The low 64 bits of a trace id become the id here; the high half is kept as the annotation trace_id_high. Ids that agree in \
-their low half become one trace, and are counted. A begin without an end is an open span. Attributes of spans become \
-annotations of their trace.
+their low half become one trace, and are counted. A begin without an end is an open span. Parents that spans name are kept, and \
+reports go by them, not by what lies within what. Attributes of spans become annotations of their trace.
 
 An existing file is never written over.";
 
@@ -82,8 +82,8 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
             "trace ids agree with another in their low half: each became one trace with that",
         ),
         (
-            imported.parents_lost,
-            "spans name a parent that does not contain them on their thread; a capture cannot keep that yet",
+            imported.parents_missing,
+            "spans name a parent that is not among the spans that ended: their times give them one",
         ),
         (
             imported.ignored,

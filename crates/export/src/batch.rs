@@ -1,5 +1,6 @@
 //! Frames as Arrow record batches.
 
+use std::iter;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
@@ -12,7 +13,7 @@ use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 use crate::dictionary::{Dictionaries, Dictionary};
 use crate::error::Error;
-use crate::frame::{Frame, NO_NAME, Owner, Values};
+use crate::frame::{NO_NAME, Owner, Values};
 use crate::options::Options;
 use crate::table::{Column, Kind, Table};
 
@@ -21,12 +22,12 @@ use crate::table::{Column, Kind, Table};
 pub(crate) struct Shape {
     pub(crate) table: Table,
     pub(crate) schema: SchemaRef,
-    columns: Vec<Written>,
+    pub(crate) columns: Vec<Written>,
 }
 
 /// A column as it is written: the place of its values.
 #[derive(Debug, Clone, Copy)]
-enum Written {
+pub(crate) enum Written {
     Plain(usize),
     /// The same time again, as a timestamp.
     Timestamp(usize),
@@ -64,20 +65,17 @@ impl Shape {
         })
     }
 
-    /// The rows as arrays.
+    /// All columns of the table, as arrays of those that are written.
     pub(crate) fn batch(
         &self,
-        frame: Frame,
+        columns: Vec<Values>,
         dictionaries: &Dictionaries,
     ) -> Result<RecordBatch, Error> {
         let table = self.table.name();
         let names = |column: &'static str| dictionaries.get(table, column);
-        let mut values: Vec<Option<Values>> = frame.columns.into_iter().map(Some).collect();
+        let mut values: Vec<Option<Values>> = columns.into_iter().map(Some).collect();
         let arrays = self.columns.iter().enumerate().map(|(place, written)| {
-            let (at, is_timestamp) = match written {
-                Written::Plain(at) => (*at, false),
-                Written::Timestamp(at) => (*at, true),
-            };
+            let (Written::Plain(at) | Written::Timestamp(at)) = *written;
             // The timestamps of a time come right after it and are the last to need it.
             let again = matches!(self.columns.get(place + 1), Some(Written::Timestamp(_)));
             let column = match again {
@@ -85,15 +83,26 @@ impl Shape {
                 false => values[at].take(),
             };
             let column = column.unwrap_or(Values::Int(Vec::new()));
-            match is_timestamp {
-                true => Ok(timestamps(column)),
-                false => array(column, || names(self.table.columns()[at].name)),
-            }
+            written.array(column, || names(self.table.columns()[at].name))
         });
         let arrays = arrays.collect::<Result<Vec<_>, _>>();
         arrays
             .and_then(|arrays| RecordBatch::try_new(Arc::clone(&self.schema), arrays))
             .map_err(|error| Error::encode(table)(error.to_string()))
+    }
+}
+
+impl Written {
+    /// Values as an array; `names` are those that numbers stand for.
+    pub(crate) fn array(
+        self,
+        values: Values,
+        names: impl Fn() -> Dictionary,
+    ) -> Result<ArrayRef, arrow_schema::ArrowError> {
+        match self {
+            Written::Plain(_) => array(values, names),
+            Written::Timestamp(_) => Ok(timestamps(values)),
+        }
     }
 }
 
@@ -157,6 +166,10 @@ fn array(
                 value => value as i32,
             });
             let keys = Int32Array::new(ScalarBuffer::from_iter(keys), nulls);
+            Arc::new(DictionaryArray::<Int32Type>::try_new(keys, names().0)?)
+        }
+        Values::Same(number, rows) => {
+            let keys = Int32Array::from_iter_values(iter::repeat_n(number as i32, rows));
             Arc::new(DictionaryArray::<Int32Type>::try_new(keys, names().0)?)
         }
         Values::Owners(lists) => Arc::new(owners(&lists, &names())?),

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What is said of a slot of time that is nothing.
+pub(crate) const NO_SLOT: &str = "a slot of time is longer than nothing";
+
 /// Why an export or an import cannot go on. Prints as one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

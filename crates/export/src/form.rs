@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
+use arrow_schema::ArrowError;
+use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
 use crate::batch::Shape;
@@ -41,15 +43,18 @@ impl Press {
         })
     }
 
-    /// Sorts and encodes rows.
-    pub(crate) fn press(&self, mut frame: Frame, names: &Dictionaries) -> Result<Piece, Error> {
+    /// Sorts and encodes rows. What is left in `frame` is of use for its memory only.
+    pub(crate) fn press(&self, frame: &mut Frame, names: &Dictionaries) -> Result<Piece, Error> {
+        if let Some(encoder) = &self.parquet {
+            return Ok(Piece::Group(encoder.encode(frame, names)?));
+        }
         frame.sort();
-        let batch = self.shape.batch(frame, names)?;
-        Ok(match (&self.parquet, self.form) {
-            (Some(encoder), _) => Piece::Group(encoder.encode(&batch)?),
-            (None, Form::Csv) => Piece::Text(text_form::csv(&batch)),
-            (None, Form::Ndjson) => Piece::Text(text_form::ndjson(&batch)),
-            (None, _) => Piece::Batch(batch),
+        let columns = std::mem::take(&mut frame.columns);
+        let batch = self.shape.batch(columns, names)?;
+        Ok(match self.form {
+            Form::Csv => Piece::Text(text_form::csv(&batch)),
+            Form::Ndjson => Piece::Text(text_form::ndjson(&batch)),
+            Form::Arrow | Form::Parquet => Piece::Batch(batch),
         })
     }
 
@@ -93,11 +98,11 @@ impl Sheet {
     pub(crate) fn append(&mut self, piece: Piece) -> io::Result<()> {
         match (self, piece) {
             (Sheet::Parquet(file), Piece::Group(chunks)) => {
-                parquet_form::append(file, chunks).map_err(io::Error::other)
+                parquet_form::append(file, chunks).map_err(of_parquet)
             }
             (Sheet::Arrow(stream), Piece::Batch(batch)) => {
                 // The stream's schema has metadata that the batch's has not.
-                stream.write(&batch).map_err(io::Error::other)
+                stream.write(&batch).map_err(of_arrow)
             }
             (Sheet::Text(out), Piece::Text(text)) => out.write_all(&text),
             _ => unreachable!("a press makes pieces for its own sheets"),
@@ -107,14 +112,32 @@ impl Sheet {
     pub(crate) fn finish(self) -> io::Result<()> {
         match self {
             Sheet::Parquet(file) => {
-                let mut out = file.into_inner().map_err(io::Error::other)?;
+                let mut out = file.into_inner().map_err(of_parquet)?;
                 out.flush()
             }
             Sheet::Arrow(mut stream) => {
-                stream.finish().map_err(io::Error::other)?;
+                stream.finish().map_err(of_arrow)?;
                 stream.get_mut().flush()
             }
             Sheet::Text(mut out) => out.flush(),
         }
+    }
+}
+
+/// What the operating system said, so that whoever called can tell a full disk from a reader that left.
+fn of_arrow(error: ArrowError) -> io::Error {
+    match error {
+        ArrowError::IoError(_, source) => source,
+        other => io::Error::other(other),
+    }
+}
+
+fn of_parquet(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => *source,
+            Err(source) => io::Error::other(source),
+        },
+        other => io::Error::other(other),
     }
 }

@@ -1,6 +1,7 @@
 //! Rows of a table in columns, before they become arrays.
 
 use std::mem;
+use std::ops::Range;
 
 use crate::table::Table;
 
@@ -20,6 +21,8 @@ pub(crate) enum Values {
     Float(Vec<Option<f64>>),
     /// Numbers in a dictionary, or [`NO_NAME`].
     Name(Vec<u32>),
+    /// One number in a dictionary in so many rows.
+    Same(u32, usize),
     Text(Vec<Option<String>>),
     Owners(Vec<Vec<Owner>>),
 }
@@ -32,13 +35,14 @@ impl Values {
             Values::Id(values) => values.len(),
             Values::Float(values) => values.len(),
             Values::Name(values) => values.len(),
+            Values::Same(_, rows) => *rows,
             Values::Text(values) => values.len(),
             Values::Owners(values) => values.len(),
         }
     }
 
     /// The values at `places`, in their order.
-    fn picked(&mut self, places: &[u32]) -> Values {
+    pub(crate) fn picked(&mut self, places: &[u32]) -> Values {
         fn pick<T: Copy>(values: &[T], places: &[u32]) -> Vec<T> {
             places.iter().map(|at| values[*at as usize]).collect()
         }
@@ -54,8 +58,31 @@ impl Values {
             Values::Id(values) => Values::Id(pick(values, places)),
             Values::Float(values) => Values::Float(pick(values, places)),
             Values::Name(values) => Values::Name(pick(values, places)),
+            Values::Same(number, _) => Values::Same(*number, places.len()),
             Values::Text(values) => Values::Text(take(values, places)),
             Values::Owners(values) => Values::Owners(take(values, places)),
+        }
+    }
+
+    /// The memory of integers, empty; likewise below.
+    pub(crate) fn into_ints(self) -> Vec<i64> {
+        match self {
+            Values::Int(values) => emptied(values),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn into_ids(self) -> Vec<u64> {
+        match self {
+            Values::Id(values) => emptied(values),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn into_names(self) -> Vec<u32> {
+        match self {
+            Values::Name(values) => emptied(values),
+            _ => Vec::new(),
         }
     }
 
@@ -66,11 +93,19 @@ impl Values {
             (Values::Id(mine), Values::Id(other)) => mine.extend(other),
             (Values::Float(mine), Values::Float(other)) => mine.extend(other),
             (Values::Name(mine), Values::Name(other)) => mine.extend(other),
+            (Values::Same(mine, rows), Values::Same(other, more)) if *mine == other => {
+                *rows += more
+            }
             (Values::Text(mine), Values::Text(other)) => mine.extend(other),
             (Values::Owners(mine), Values::Owners(other)) => mine.extend(other),
             _ => unreachable!("frames of one table have the same columns"),
         }
     }
+}
+
+fn emptied<T>(mut values: Vec<T>) -> Vec<T> {
+    values.clear();
+    values
 }
 
 /// Rows of one table: all of its columns, of one length.
@@ -91,22 +126,44 @@ impl Frame {
         self.columns[0].len()
     }
 
-    /// Sorts the rows by time, where the table has one; rows of the same instant stay in their order.
-    pub(crate) fn sort(&mut self) {
-        let Some(by) = self.table.sort_column() else {
-            return;
-        };
-        let Values::Int(times) = &self.columns[by] else {
-            return;
+    /// The order by time, where the table has one; rows of the same instant stay in their order.
+    /// `scratch` is memory that is used again.
+    pub(crate) fn order(&self, scratch: &mut Vec<u64>) -> Order {
+        let times = { self.table.sort_column() }.map(|by| &self.columns[by]);
+        let Some(Values::Int(times)) = times else {
+            return Order(None);
         };
         if times.is_sorted() {
-            return;
+            return Order(None);
         }
-        let mut order: Vec<(i64, u32)> = times.iter().copied().zip(0..).collect();
-        // Stable and quick where there are runs, as there are: the rows of each thread.
-        order.sort_by_key(|(time, _)| *time);
-        let places: Vec<u32> = order.iter().map(|(_, at)| *at).collect();
-        *self = self.picked(&places);
+        let least = times.iter().copied().min().unwrap_or(0);
+        let most = times.iter().copied().max().unwrap_or(0);
+        let bits = usize::BITS - times.len().leading_zeros();
+        // Stable, and quick where there are runs, as there are: the rows of each thread. Quicker still if time and place
+        // fit a word, as the rows of 19 hours do.
+        let places = match most.abs_diff(least) >> (u64::BITS - bits) {
+            0 => {
+                let word = |(time, at): (&i64, u64)| time.abs_diff(least) << bits | at;
+                scratch.clear();
+                scratch.extend(times.iter().zip(0..).map(word));
+                scratch.sort();
+                let place = |word: &u64| (word & ((1 << bits) - 1)) as u32;
+                scratch.iter().map(place).collect()
+            }
+            _ => {
+                let mut places: Vec<u32> = (0..times.len() as u32).collect();
+                places.sort_by_key(|at| times[*at as usize]);
+                places
+            }
+        };
+        Order(Some(places))
+    }
+
+    /// Sorts the rows by time, where the table has one.
+    pub(crate) fn sort(&mut self) {
+        if let Order(Some(places)) = self.order(&mut Vec::new()) {
+            *self = self.picked(&places);
+        }
     }
 
     /// The rows at `places`, in their order; each at most once.
@@ -122,6 +179,53 @@ impl Frame {
     pub(crate) fn append(&mut self, other: Frame) {
         for (mine, other) in self.columns.iter_mut().zip(other.columns) {
             mine.append(other);
+        }
+    }
+}
+
+/// The order in which rows are to stand: their places, or as they are.
+#[derive(Debug)]
+pub(crate) struct Order(pub(crate) Option<Vec<u32>>);
+
+/// Places of rows that follow one another in an order.
+#[derive(Debug)]
+pub(crate) enum Places<'a> {
+    Run(Range<usize>),
+    Listed(&'a [u32]),
+}
+
+impl Order {
+    /// All `rows`, `page` at a time.
+    pub(crate) fn pages(&self, rows: usize, page: usize) -> impl Iterator<Item = Places<'_>> {
+        (0..rows).step_by(page).map(move |first| {
+            let run = first..rows.min(first + page);
+            match &self.0 {
+                None => Places::Run(run),
+                Some(places) => Places::Listed(&places[run]),
+            }
+        })
+    }
+}
+
+impl Places<'_> {
+    /// Appends the values at these places.
+    pub(crate) fn pick<T: Copy>(&self, values: &[T], out: &mut Vec<T>) {
+        match self {
+            Places::Run(run) => out.extend_from_slice(&values[run.clone()]),
+            Places::Listed(places) => out.extend(places.iter().map(|at| values[*at as usize])),
+        }
+    }
+
+    /// The same of what `of` makes of each.
+    pub(crate) fn pick_with<T: Copy, U>(
+        &self,
+        values: &[T],
+        of: impl Fn(T) -> U,
+        out: &mut Vec<U>,
+    ) {
+        match self {
+            Places::Run(run) => out.extend(values[run.clone()].iter().map(|value| of(*value))),
+            Places::Listed(places) => out.extend(places.iter().map(|at| of(values[*at as usize]))),
         }
     }
 }
@@ -156,5 +260,14 @@ mod tests {
         assert_eq!(times, &[1, 3, 5, 5]);
         assert_eq!(names, &[1, 3, 0, 2]);
         assert_eq!(more, &[-1, -3, -5, -5]);
+    }
+
+    #[test]
+    fn times_that_are_centuries_apart_are_sorted_alike() {
+        for far in [1_i64 << 40, i64::MAX] {
+            let frame = bins(&[far, -far, 3, -far, 0, far]);
+            let Order(places) = frame.order(&mut Vec::new());
+            assert_eq!(places, Some(vec![1, 3, 4, 2, 0, 5]));
+        }
     }
 }

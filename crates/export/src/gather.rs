@@ -1,5 +1,7 @@
 //! One part of the records as rows of the tables that are made of single records.
 
+use std::mem::take;
+
 use perf_analysis::records::{ChunkRows, Record};
 use perf_format::{AnnotationValue, TagClass};
 
@@ -16,8 +18,8 @@ pub(crate) struct Wanted {
     pub(crate) annotations: bool,
 }
 
-/// Rows as they are gathered.
-#[derive(Debug)]
+/// Rows as they are gathered, part by part, in memory that is used again.
+#[derive(Debug, Default)]
 pub(crate) struct Gathered {
     wanted: Wanted,
     capture: usize,
@@ -62,16 +64,31 @@ struct Annotations {
 }
 
 impl Gathered {
-    pub(crate) fn new(capture: usize, wanted: Wanted, counter: Option<Counter>) -> Self {
-        Self {
-            wanted,
-            capture,
-            spans: Spans::default(),
-            values: Notes::default(),
-            notes: Annotations::default(),
-            counter,
-            too_great: 0,
+    /// Begins a part of a capture.
+    pub(crate) fn begin(&mut self, capture: usize, wanted: Wanted, counter: Option<Counter>) {
+        self.capture = capture;
+        self.wanted = wanted;
+        self.counter = counter;
+        self.too_great = 0;
+    }
+
+    /// Takes back the memory of rows that are done with.
+    pub(crate) fn take_back(&mut self, frame: Frame) {
+        if frame.table != Table::Spans {
+            return;
         }
+        let mut columns = frame.columns.into_iter();
+        let mut next = || columns.next().unwrap_or(Values::Same(0, 0));
+        let (start, duration) = (next().into_ints(), next().into_ints());
+        let (event, outcome) = (next().into_names(), next().into_names());
+        self.spans = Spans {
+            start,
+            duration,
+            event,
+            outcome,
+            trace: next().into_ids(),
+            thread: next().into_names(),
+        };
     }
 
     /// Takes the rows of a chunk.
@@ -110,13 +127,13 @@ impl Gathered {
     }
 
     /// The rows, by table; tables without rows are left out.
-    pub(crate) fn frames(self, names: &Dictionaries) -> Vec<Frame> {
+    pub(crate) fn frames(&mut self, names: &Dictionaries) -> Vec<Frame> {
         let (capture, host) = (self.capture as u32, names.host_of[self.capture]);
         let mut frames = Vec::new();
-        let same = |number: u32, rows: usize| Values::Name(vec![number; rows]);
-        let spans = self.spans;
-        let rows = spans.start.len();
+        let same = Values::Same;
+        let rows = self.spans.start.len();
         if rows > 0 {
+            let spans = take(&mut self.spans);
             let columns = vec![
                 Values::Int(spans.start),
                 Values::Int(spans.duration),
@@ -129,7 +146,7 @@ impl Gathered {
             ];
             frames.push(Frame::new(Table::Spans, columns));
         }
-        let values = self.values;
+        let values = take(&mut self.values);
         let rows = values.time.len();
         if rows > 0 {
             let unit = |event: &u32| names.unit_of[*event as usize];
@@ -147,7 +164,7 @@ impl Gathered {
             ];
             frames.push(Frame::new(Table::Values, columns));
         }
-        let notes = self.notes;
+        let notes = take(&mut self.notes);
         let rows = notes.time.len();
         if rows > 0 {
             let columns = vec![

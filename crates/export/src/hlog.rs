@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
+};
 use perf_analysis::records::Records;
 use perf_format::{Outcome, TagClass};
 
 use crate::bins::Bins;
 use crate::error::Error;
 use crate::options::Digits;
-use crate::single::{SingleExported, read_all};
+use crate::single::{SingleExported, not_written, read_all};
 
 /// Maxima in the log are in ms, as its tools expect.
 const NS_A_MS: f64 = 1e6;
@@ -48,8 +50,8 @@ pub(crate) fn write(
     let mut out = out;
     let mut log = builder
         .begin_log_with(&mut out, &mut serializer)
-        .map_err(|error| failed(error.to_string()))?;
-    let mut written = 0;
+        .map_err(not_written)?;
+    let mut histograms = 0;
     let layout = bins.layout();
     while let Some(cells) = bins.take() {
         for ((_, slot, event, outcome), counts) in cells {
@@ -62,13 +64,16 @@ pub(crate) fn write(
             let tag = tag(&records.names().events()[event as usize].name, outcome);
             let ns = |ns: i64| Duration::from_nanos(u64::try_from(ns).unwrap_or(0));
             let start = ns(slot.saturating_mul(slot_ns));
-            log.write_histogram(&histogram, start, ns(slot_ns), Tag::new(&tag))
-                .map_err(|error| failed(format!("{error:?}")))?;
-            written += 1;
+            let put = log.write_histogram(&histogram, start, ns(slot_ns), Tag::new(&tag));
+            put.map_err(|error| match error {
+                IntervalLogWriterError::IoError(error) => not_written(error),
+                other => failed(format!("{other:?}")),
+            })?;
+            histograms += 1;
         }
     }
     Ok(SingleExported {
-        written,
+        written: histograms,
         left_out: 0,
         warnings,
     })

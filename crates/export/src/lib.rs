@@ -8,6 +8,7 @@
 mod about;
 mod batch;
 mod bins;
+mod column;
 mod dictionary;
 mod error;
 mod file;
@@ -16,7 +17,6 @@ mod frame;
 mod gather;
 mod hlog;
 mod import;
-mod names_column;
 mod options;
 mod otlp;
 mod parquet_form;

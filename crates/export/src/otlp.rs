@@ -1,6 +1,8 @@
 //! Spans in the JSON form of the OpenTelemetry protocol, for Jaeger, Tempo and others.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use perf_analysis::records::Records;
 use perf_analysis::report::Outcome;
@@ -34,15 +36,18 @@ struct Whole {
 struct Kept {
     traces: Vec<Whole>,
     spans: u64,
+    /// Spans that all workers met.
+    met: Arc<AtomicU64>,
     events: Vec<String>,
     threads: Vec<String>,
 }
 
 impl TraceSink for Kept {
     fn trace(&mut self, trace: &Trace<'_>, _: FlowId) {
-        self.spans += trace.spans().len() as u64;
-        if self.spans > MAX_SPANS {
-            self.traces.clear();
+        let spans = trace.spans().len() as u64;
+        self.spans += spans;
+        if self.met.fetch_add(spans, Relaxed) + spans > MAX_SPANS {
+            self.traces = Vec::new();
             return;
         }
         let world = trace.world();
@@ -134,7 +139,11 @@ pub(crate) fn write(
         slowest: 0,
         ..TraceOptions::from(select)
     };
-    let seen = traces_with(set, &options, |_| Kept::default())?;
+    let met = Arc::default();
+    let seen = traces_with(set, &options, |_| Kept {
+        met: Arc::clone(&met),
+        ..Kept::default()
+    })?;
     let mut kept = seen.sink;
     if kept.spans > MAX_SPANS {
         return Err(Error::TooMany {

@@ -4,30 +4,28 @@
 //! with zstd. Row groups are encoded each on its own and spliced into the file.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-use arrow_array::{Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions,
+    compute_leaves,
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
-use crate::batch::Shape;
+use crate::batch::{Shape, Written};
+use crate::column::{self, ColumnChunk, Desk};
+use crate::dictionary::Dictionaries;
 use crate::error::Error;
-use crate::names_column::{self, NamesChunk};
+use crate::frame::{Frame, Order, Values};
 use crate::table::Kind;
 
-/// Trace ids of a row group are told apart up to so many bytes of them; beyond, they stand one by one.
-const DICTIONARY_BYTES: usize = 4 << 20;
-/// Of so many trace ids that are not there, one seems to be.
-const BLOOM_ONE_IN: f64 = 100.0;
 /// What is told of a file beside its rows: keys and values.
 pub(crate) type About = Vec<(String, String)>;
 
@@ -36,12 +34,14 @@ pub(crate) struct Encoder {
     factory: ArrowRowGroupWriterFactory,
     columns: Vec<ColumnDescPtr>,
     shape: Shape,
+    /// One for each of those that ever encoded at a time.
+    desks: Mutex<Vec<Desk>>,
 }
 
 /// A column of a row group.
 pub(crate) enum Chunk {
-    Names(Box<NamesChunk>),
-    Other(Box<ArrowColumnChunk>),
+    Own(Box<ColumnChunk>),
+    Arrow(Box<ArrowColumnChunk>),
 }
 
 impl Encoder {
@@ -51,36 +51,74 @@ impl Encoder {
             factory,
             columns: file.schema_descr().columns().to_vec(),
             shape: shape.clone(),
+            desks: Mutex::new(Vec::new()),
         })
     }
 
-    /// A row group.
-    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Vec<Chunk>, Error> {
-        let failed = Error::encode(self.shape.table.name());
-        let encode = || -> parquet::errors::Result<Vec<_>> {
-            let mut chunks = Vec::new();
-            let mut writers = self.factory.create_column_writers(0)?.into_iter();
-            for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-                if let Some(names) = array.as_dictionary_opt::<Int32Type>()
-                    && names.null_count() == 0
-                    && let Some(texts) = names.values().as_string_opt::<i32>()
-                {
-                    let column = self.columns[chunks.len()].clone();
-                    let chunk = names_column::encode(names.keys().values(), texts, column)?;
-                    chunks.push(Chunk::Names(Box::new(chunk)));
-                    drop(writers.next());
-                    continue;
-                }
-                for leaf in compute_leaves(field, array)? {
-                    if let Some(mut writer) = writers.next() {
-                        writer.write(&leaf)?;
-                        chunks.push(Chunk::Other(Box::new(writer.close()?)));
-                    }
-                }
-            }
+    /// A row group: the rows, sorted. Some columns stay in `frame`.
+    pub(crate) fn encode(
+        &self,
+        frame: &mut Frame,
+        names: &Dictionaries,
+    ) -> Result<Vec<Chunk>, Error> {
+        let desks = || self.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = desks().pop();
+        let encoded = free.map_or_else(Desk::new, Ok).and_then(|mut desk| {
+            let chunks = self.encode_at(&mut desk, frame, names)?;
+            desks().push(desk);
             Ok(chunks)
-        };
-        encode().map_err(|error| failed(error.to_string()))
+        });
+        encoded.map_err(|error| Error::encode(self.shape.table.name())(error.to_string()))
+    }
+
+    fn encode_at(
+        &self,
+        desk: &mut Desk,
+        frame: &mut Frame,
+        names: &Dictionaries,
+    ) -> Result<Vec<Chunk>, ParquetError> {
+        let (table, order) = (frame.table, frame.order(&mut desk.times));
+        let mut chunks = Vec::new();
+        // Arrow's writers of all columns, made if one is needed.
+        let mut writers: Vec<Option<ArrowColumnWriter>> = Vec::new();
+        for (field, written) in self.shape.schema.fields().iter().zip(&self.shape.columns) {
+            let (Written::Plain(at) | Written::Timestamp(at)) = *written;
+            let dictionary = || names.get(table.name(), table.columns()[at].name);
+            let texts = || dictionary().0.as_string_opt::<i32>().cloned();
+            let values = &frame.columns[at];
+            let column = &self.columns[chunks.len()];
+            let own = match written {
+                Written::Plain(_) => column::encode(desk, values, &order, column, texts),
+                Written::Timestamp(_) => None,
+            };
+            if let Some(chunk) = own {
+                chunks.push(Chunk::Own(Box::new(chunk?)));
+                continue;
+            }
+            if writers.is_empty() {
+                let all = self.factory.create_column_writers(0)?;
+                writers = all.into_iter().map(Some).collect();
+            }
+            let array = written.array(sorted(frame, at, &order), dictionary)?;
+            for leaf in compute_leaves(field, &array)? {
+                let writer = writers.get_mut(chunks.len()).and_then(Option::take);
+                let mut writer = writer.ok_or_else(|| {
+                    ParquetError::General("a column has more leaves than its schema".to_owned())
+                })?;
+                writer.write(&leaf)?;
+                chunks.push(Chunk::Arrow(Box::new(writer.close()?)));
+            }
+        }
+        Ok(chunks)
+    }
+}
+
+/// The values of a column in their order.
+fn sorted(frame: &mut Frame, at: usize, order: &Order) -> Values {
+    let rows = frame.len() as u32;
+    match &order.0 {
+        Some(places) => frame.columns[at].picked(places),
+        None => frame.columns[at].picked(&(0..rows).collect::<Vec<_>>()),
     }
 }
 
@@ -105,8 +143,8 @@ pub(crate) fn append<W: Write + Send>(
     let mut group = file.next_row_group()?;
     for chunk in chunks {
         match chunk {
-            Chunk::Names(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
-            Chunk::Other(chunk) => chunk.append_to_row_group(&mut group)?,
+            Chunk::Own(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
+            Chunk::Arrow(chunk) => chunk.append_to_row_group(&mut group)?,
         }
     }
     group.close()?;
@@ -123,7 +161,6 @@ fn properties(shape: &Shape, about: &About) -> WriterProperties {
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(concat!("perf-analyze ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
-        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_key_value_metadata((!about.is_empty()).then_some(about));
     for column in shape.table.columns() {
         let path = ColumnPath::from(column.name);
@@ -131,9 +168,6 @@ fn properties(shape: &Shape, about: &About) -> WriterProperties {
             Kind::Time | Kind::Int | Kind::OptInt | Kind::OptTime => properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            Kind::Id => properties
-                .set_column_bloom_filter_enabled(path.clone(), true)
-                .set_column_bloom_filter_fpp(path, 1.0 / BLOOM_ONE_IN),
             _ => properties,
         };
     }

@@ -88,7 +88,7 @@ impl<'a> Place<'a> {
         self.enter(capture)?;
         if !self.wants_frames() {
             let rows = frame.len() as u64;
-            let piece = self.press.press(frame, self.dictionaries)?;
+            let piece = self.press.press(&mut frame, self.dictionaries)?;
             return self.take_piece(capture, piece, rows);
         }
         for (key, places) in self.parted(&frame) {
@@ -193,10 +193,10 @@ impl<'a> Place<'a> {
 
     fn flush(&mut self, path: &Path) -> Result<(), Error> {
         let waiting = self.files.get_mut(path).and_then(|(_, frame)| frame.take());
-        if let Some(frame) = waiting {
+        if let Some(mut frame) = waiting {
             let rows = frame.len();
             self.waiting -= rows;
-            let piece = self.press.press(frame, self.dictionaries)?;
+            let piece = self.press.press(&mut frame, self.dictionaries)?;
             self.file(path, self.current)?.append(piece, rows as u64)?;
         }
         Ok(())

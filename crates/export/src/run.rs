@@ -12,7 +12,7 @@ use crate::about;
 use crate::batch::Shape;
 use crate::bins::{Bins, Cells};
 use crate::dictionary::{Dictionaries, Dictionary};
-use crate::error::Error;
+use crate::error::{Error, NO_SLOT};
 use crate::form::{Piece, Press};
 use crate::frame::Frame;
 use crate::gather::{Gathered, Wanted};
@@ -117,7 +117,7 @@ fn check(options: &Options) -> Result<(), Error> {
         return usage("standard output has no directories to partition by".to_owned());
     }
     if options.slot_ns <= 0 {
-        return usage("a slot of time is longer than nothing".to_owned());
+        return usage(NO_SLOT.to_owned());
     }
     Ok(())
 }
@@ -128,6 +128,13 @@ struct Run<'a> {
     captures: &'a [CaptureSummary],
     names: &'a Dictionaries,
     progress: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+/// What a worker uses again from part to part.
+#[derive(Default)]
+struct Seat {
+    buffers: Buffers,
+    gathered: Gathered,
 }
 
 /// What comes of one part.
@@ -193,29 +200,30 @@ impl<'a> Run<'a> {
         let parts = self.records.parts(GROUP_ROWS);
         let total: u64 = parts.iter().map(|part| part.rows).sum();
         let read = AtomicU64::new(0);
-        let work = |buffers: &mut Buffers, at: usize| -> Result<Done, Error> {
+        let work = |seat: &mut Seat, at: usize| -> Result<Done, Error> {
             let part = &parts[at];
-            let counter = counting.then(|| new_counter.clone());
-            let mut gathered = Gathered::new(part.capture, wanted, counter);
+            let Seat { buffers, gathered } = seat;
+            gathered.begin(part.capture, wanted, counting.then(|| new_counter.clone()));
             let warnings = self
                 .records
                 .read(part, buffers, |rows| gathered.add(rows))?;
             let cells = gathered.counter.take().map(|counter| counter.finish());
-            let too_great = gathered.too_great;
             let mut sheets = Vec::new();
-            for frame in gathered.frames(self.names) {
+            for mut frame in gathered.frames(self.names) {
                 let table = frame.table;
                 let Some(at) = { presses.iter() }.position(|press| press.shape.table == table)
                 else {
                     continue;
                 };
+                let rows = frame.len() as u64;
                 sheets.push((
                     at,
                     match as_frames[at] {
                         true => Rows::Frame(frame),
                         false => {
-                            let rows = frame.len() as u64;
-                            Rows::Piece(presses[at].press(frame, self.names)?, rows)
+                            let piece = presses[at].press(&mut frame, self.names)?;
+                            gathered.take_back(frame);
+                            Rows::Piece(piece, rows)
                         }
                     },
                 ));
@@ -226,7 +234,7 @@ impl<'a> Run<'a> {
                 sheets,
                 cells,
                 warnings,
-                too_great,
+                too_great: gathered.too_great,
             })
         };
         let take = |done: Done| -> Result<(), Error> {
@@ -249,7 +257,7 @@ impl<'a> Run<'a> {
             (self.progress)(so_far, total);
             Ok(())
         };
-        in_order(parts.len(), self.workers(), Buffers::default, work, take)?;
+        in_order(parts.len(), self.workers(), Seat::default, work, take)?;
         for place in places {
             exported.tables.push(place.finish()?);
         }
@@ -315,11 +323,11 @@ impl<'a> Run<'a> {
         let mut place = Place::new(press, self.options, named, self.captures).joined(self.captures);
         let name = |flow| seen.flow_name(flow).unwrap_or("other").to_owned();
         let mut names = self.names.clone();
-        let result = kept.frames(name, |frame, flows, owners| {
+        let result = kept.frames(name, |mut frame, flows, owners| {
             names.set("traces", "flow", Dictionary::of(flows));
             names.set("traces", "stages", Dictionary::of(owners));
             let rows = frame.len() as u64;
-            let piece = place.press.press(frame, &names)?;
+            let piece = place.press.press(&mut frame, &names)?;
             place.take_piece(0, piece, rows)
         });
         result.map_err(Error::io(&std::env::temp_dir()))??;

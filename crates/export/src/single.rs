@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use perf_analysis::records::{Buffers, ChunkRows, Records};
 use perf_analysis::{CaptureSet, ReportOptions, Warning};
 
-use crate::error::Error;
+use crate::error::{Error, NO_SLOT};
 use crate::file::temporary_beside;
 use crate::{hlog, otlp, perfetto};
 
@@ -57,18 +57,25 @@ pub fn export_single(
     options: &SingleOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<SingleExported, Error> {
+    if options.slot_ns <= 0 {
+        return Err(Error::Usage(NO_SLOT.to_owned()));
+    }
     let records = Records::open(set, &options.select)?;
+    let output = match &options.path {
+        None => Path::new("standard output"),
+        Some(path) => path,
+    };
     let write = |out: &mut dyn Write| match options.form {
         Single::Hlog => hlog::write(&records, options.slot_ns, out, progress),
         Single::Perfetto => perfetto::write(&records, out, progress),
         Single::OtlpJson => otlp::write(set, &records, &options.select, out),
     };
+    let write = |out: &mut dyn Write| write(out).map_err(|error| named(error, output));
     let mut exported = match &options.path {
         None => {
             let mut out = BufWriter::new(io::stdout().lock());
             let exported = write(&mut out)?;
-            out.flush()
-                .map_err(Error::io(Path::new("standard output")))?;
+            out.flush().map_err(Error::io(output))?;
             exported
         }
         Some(path) => {
@@ -116,7 +123,18 @@ pub(crate) fn read_all(
     Ok(warnings)
 }
 
-/// A failure to write.
+/// A failure to write, to what [`export_single`] knows the name of.
+pub(crate) fn not_written(error: io::Error) -> Error {
+    Error::io(Path::new(""))(error)
+}
+
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Error> {
-    result.map_err(Error::io(Path::new("the output")))
+    result.map_err(not_written)
+}
+
+fn named(error: Error, output: &Path) -> Error {
+    match error {
+        Error::Io { path, source } if path.as_os_str().is_empty() => Error::io(output)(source),
+        other => other,
+    }
 }

@@ -12,9 +12,9 @@ use crate::frame::{Frame, Owner, Values};
 use crate::table::Table;
 
 /// Bytes of rows that all workers together keep in memory.
-const MEMORY: usize = 96 << 20;
+const MEMORY: usize = 48 << 20;
 /// Rows of a row group.
-const GROUP_ROWS: usize = 1 << 17;
+const GROUP_ROWS: usize = 1 << 16;
 /// In an owner: this is no gap.
 const STAGE: u32 = u32::MAX;
 

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use perf_format::{
     Anchor, AnnotationValue, CaptureId, CaptureWriter, ChunkEncoder, ClockDescriptor, ClockSource,
-    Close, CloseReason, EventDescriptor, EventId, EventKind, FileHeader, Label, OpenSpan, Origin,
-    Outcome, RingId, Row, RunHead, SegmentId, Tables, Tag, ThreadDescriptor, ThreadId, TraceId,
+    Close, CloseReason, EventDescriptor, EventId, EventKind, Extra, FileHeader, Label, OpenSpan,
+    Origin, Outcome, RingId, Row, RunHead, SegmentId, SpanId, Tables, Tag, ThreadDescriptor,
+    ThreadId, TraceId,
 };
 
 use super::number::hash;
@@ -26,6 +27,9 @@ pub(super) struct Made<'a> {
     /// High and low half.
     pub(super) trace: (u64, u64),
     pub(super) outcome: Outcome,
+    /// What it is called within its trace, and what its parent is; [`SpanId::NONE`] where nothing says so.
+    pub(super) id: SpanId,
+    pub(super) parent: SpanId,
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ struct Record {
     thread: u32,
     trace: u64,
     what: What,
+    /// Its own id and that of its parent.
+    ids: (SpanId, SpanId),
 }
 
 /// What was read so far.
@@ -87,6 +93,11 @@ impl Builder {
 
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty() && self.open.is_empty()
+    }
+
+    /// Whether all times are within the 292 years that a capture can tell apart.
+    pub(super) fn has_room(&self) -> bool {
+        self.is_empty() || i64::try_from(self.last.abs_diff(self.first)).is_ok()
     }
 
     fn event(&mut self, name: &str, kind: EventKind) -> u32 {
@@ -140,6 +151,7 @@ impl Builder {
             thread,
             trace,
             what,
+            ids: (SpanId::NONE, SpanId::NONE),
         });
     }
 
@@ -151,6 +163,9 @@ impl Builder {
         let duration = made.end.abs_diff(made.start);
         let what = What::Plain(made.outcome.tag(), duration, event);
         self.push(made.end, thread, trace, what);
+        if let Some(record) = self.records.last_mut() {
+            record.ids = (made.id, made.parent);
+        }
         self.counts.spans += 1;
     }
 
@@ -354,6 +369,15 @@ fn push(
             tag: *tag,
         }),
     };
+    let (span_id, parent_id) = record.ids;
+    if pushed.is_ok() && record.ids != (SpanId::NONE, SpanId::NONE) {
+        let extra = Extra {
+            span_id,
+            parent_id,
+            ..Extra::default()
+        };
+        encoder.set_extra(encoder.rows() - 1, extra);
+    }
     encoder.end_run(u32::from(pushed.is_ok()));
     pushed
 }

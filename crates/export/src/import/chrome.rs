@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 
-use perf_format::Outcome;
+use perf_format::{Outcome, SpanId};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::builder::{Builder, Made};
 use super::number::{hash, hex_id, micros_as_nanos};
+use super::wrong::Wrong;
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
@@ -78,7 +79,7 @@ impl Event<'_> {
     }
 }
 
-pub(super) fn read(events: &[Event<'_>], builder: &mut Builder) -> Result<(), String> {
+pub(super) fn read(events: &[Event<'_>], builder: &mut Builder) -> Result<(), Wrong> {
     let threads = thread_names(events);
     let thread = |lane: &Lane| {
         let named = threads.get(lane).cloned();
@@ -91,7 +92,7 @@ pub(super) fn read(events: &[Event<'_>], builder: &mut Builder) -> Result<(), St
     for (at, event) in events.iter().enumerate() {
         match event.ts.map(|ts| micros_as_nanos(ts.get())) {
             Some(Some(ns)) => order.push((ns, at)),
-            Some(None) => return Err(format!("event {at}: `ts` is no number of µs")),
+            Some(None) => return Err(Wrong::new(format!("`ts` of event {at}"), "a number of µs")),
             None => builder.counts.ignored += 1,
         }
     }
@@ -110,7 +111,10 @@ pub(super) fn read(events: &[Event<'_>], builder: &mut Builder) -> Result<(), St
                 let duration = event.dur.map_or(Some(0), |dur| micros_as_nanos(dur.get()));
                 let duration = duration.and_then(|ns| u64::try_from(ns).ok());
                 let Some(duration) = duration else {
-                    return Err(format!("event {at}: `dur` is no number of µs"));
+                    return Err(Wrong::new(
+                        format!("`dur` of event {at}"),
+                        "a number of µs that is not negative",
+                    ));
                 };
                 let end = ns.saturating_add_unsigned(duration);
                 end_span(builder, &thread(&lane), begun(), end, None);
@@ -168,6 +172,9 @@ fn end_span(builder: &mut Builder, thread: &str, begun: Begun, end: i64, outcome
         end,
         trace: begun.trace,
         outcome: outcome.or(begun.outcome).unwrap_or(Outcome::Ok),
+        // The format knows no parents: spans lie within one another.
+        id: SpanId::NONE,
+        parent: SpanId::NONE,
     });
 }
 

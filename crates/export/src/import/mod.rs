@@ -4,6 +4,7 @@ mod builder;
 mod chrome;
 mod number;
 mod otlp;
+mod wrong;
 
 use std::borrow::Cow;
 use std::fs;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::file::temporary_beside;
 use builder::Builder;
+use wrong::Wrong;
 
 /// The annotation that keeps the high half of a trace id of 128 bits, as 16 hexadecimal digits.
 pub const HIGH_HALF: &str = "trace_id_high";
@@ -34,9 +36,8 @@ pub struct Imported {
     pub collisions: u64,
     /// Spans that named their parent.
     pub with_parent: u64,
-    /// Those among them whose parent is not the span that contains them on their thread. The format cannot keep a parent
-    /// yet, so reports will take these for others' children, or for nobody's.
-    pub parents_lost: u64,
+    /// Those among them whose parent is no span of the file that ended. Reports go by their times instead.
+    pub parents_missing: u64,
     /// Entries of the file that a capture has no place for: marks, metadata.
     pub ignored: u64,
     /// Ends without a begin.
@@ -58,16 +59,13 @@ struct Document<'a> {
 /// # Errors
 /// A file that cannot be read, or is neither; a capture that cannot be written.
 pub fn import(from: &Path, to: &Path) -> Result<Imported, Error> {
-    let text = fs::read_to_string(from).map_err(Error::io(from))?;
-    let foreign = |reason: String| Error::Foreign {
-        path: from.to_owned(),
-        reason,
-    };
+    let bytes = fs::read(from).map_err(Error::io(from))?;
     let mut builder = Builder::new(from);
-    read(&text, &mut builder).map_err(foreign)?;
-    if builder.is_empty() {
-        return Err(foreign("holds no span and no value".to_owned()));
-    }
+    read(&bytes, &mut builder).map_err(|wrong| Error::Foreign {
+        path: from.to_owned(),
+        reason: wrong.to_string(),
+    })?;
+    drop(bytes);
     let (file, temporary) = temporary_beside(to)?;
     let written = builder.write(BufWriter::with_capacity(1 << 20, file));
     let (imported, mut out) = written.map_err(Error::io(to))?;
@@ -79,23 +77,54 @@ pub fn import(from: &Path, to: &Path) -> Result<Imported, Error> {
     Ok(imported)
 }
 
-fn read(text: &str, builder: &mut Builder) -> Result<(), String> {
-    let text = text.trim();
-    if text.starts_with('[') {
-        // Chrome's format allows the end to be missing, for programs that die while they write.
-        let mended = match text.ends_with(']') {
-            true => Cow::Borrowed(text),
-            false => Cow::Owned(format!("{}]", text.trim_end_matches([',', ' ', '\n']))),
-        };
-        let events: Vec<chrome::Event<'_>> = serde_json::from_str(&mended)
-            .map_err(|error| format!("is no trace in Chrome's format: {error}"))?;
-        return chrome::read(&events, builder);
+const CHROME: &str = "Chrome's trace format";
+const KNOWN: &str = "`traceEvents` (Chrome) or `resourceSpans` (OTLP JSON)";
+
+fn read(bytes: &[u8], builder: &mut Builder) -> Result<(), Wrong> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Wrong::bytes(bytes, error.valid_up_to()))?
+        .trim_end();
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    match text.trim_start().starts_with('[') {
+        true => list(text, builder)?,
+        false => documents(text, builder)?,
     }
+    if builder.is_empty() {
+        let remedy = "check that something was recorded";
+        return Err(Wrong::whole(
+            "holds no span and no value",
+            "at least one",
+            remedy,
+        ));
+    }
+    if !builder.has_room() {
+        let remedy = "leave out the times that are wrong";
+        return Err(Wrong::whole(
+            "its times are centuries apart",
+            "times within 292 years",
+            remedy,
+        ));
+    }
+    Ok(())
+}
+
+/// A list of events, as Chrome writes it. Its end may be missing, for programs that die while they write.
+fn list(text: &str, builder: &mut Builder) -> Result<(), Wrong> {
+    let mended = match text.ends_with(']') {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("{}]", text.trim_end_matches([',', ' ', '\n']))),
+    };
+    let events: Vec<chrome::Event<'_>> =
+        serde_json::from_str(&mended).map_err(|error| Wrong::json(&error, CHROME))?;
+    chrome::read(&events, builder)
+}
+
+/// Objects, one after another: collectors write one a line.
+fn documents(text: &str, builder: &mut Builder) -> Result<(), Wrong> {
     let mut found = false;
-    // Collectors write one object a line.
     let documents = serde_json::Deserializer::from_str(text).into_iter::<Document<'_>>();
     for document in documents {
-        let document = document.map_err(|error| format!("is no trace that is known: {error}"))?;
+        let document = document.map_err(|error| Wrong::json(&error, KNOWN))?;
         if let Some(events) = &document.trace_events {
             chrome::read(events, builder)?;
             found = true;
@@ -107,9 +136,10 @@ fn read(text: &str, builder: &mut Builder) -> Result<(), String> {
     }
     match found {
         true => Ok(()),
-        false => Err(
-            "is no trace that is known: expected `traceEvents` (Chrome) or `resourceSpans` (OTLP JSON)"
-                .to_owned(),
-        ),
+        false => Err(Wrong::whole(
+            "is no trace of a known format",
+            KNOWN,
+            "export it in one of the two",
+        )),
     }
 }

@@ -12,10 +12,11 @@ pub(super) fn micros_as_nanos(text: &str) -> Option<i64> {
         return Some((value * 1000.0).round() as i64);
     }
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let whole: i64 = whole.parse().ok()?;
-    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) {
         return None;
     }
+    let whole: i64 = whole.parse().ok()?;
     let digit = |at: usize| {
         fraction
             .as_bytes()
@@ -64,6 +65,7 @@ mod tests {
         assert_eq!(micros_as_nanos("-1.5"), Some(-1500));
         assert_eq!(micros_as_nanos("1e3"), Some(1_000_000));
         assert_eq!(micros_as_nanos("x"), None);
+        assert_eq!(micros_as_nanos("--5"), None);
         assert_eq!(hex_id("0x10"), Some((0, 16)));
         assert_eq!(hex_id("00000000000000010000000000000002"), Some((1, 2)));
         assert_eq!(hex_id(""), None);

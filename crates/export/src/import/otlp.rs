@@ -1,14 +1,15 @@
 //! OTLP JSON: what OpenTelemetry collectors write.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use perf_format::Outcome;
+use perf_format::{Outcome, SpanId};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::builder::{Builder, Made};
-use super::number::{hex_id, integer};
+use super::number::{hash, hex_id, integer};
+use super::wrong::Wrong;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
@@ -89,24 +90,27 @@ impl Span<'_> {
     }
 }
 
-pub(super) fn read(resources: &[ResourceSpans<'_>], builder: &mut Builder) -> Result<(), String> {
-    let mut placed: HashMap<(u64, u64, &str), (String, i64, i64)> = HashMap::new();
-    let mut children = Vec::new();
+pub(super) fn read(resources: &[ResourceSpans<'_>], builder: &mut Builder) -> Result<(), Wrong> {
+    let mut known: HashSet<(u64, u64, SpanId)> = HashSet::new();
+    let mut parents = Vec::new();
     for resource in resources {
         let service = find(&resource.resource.attributes, "service.name").unwrap_or("main");
         for span in resource.scope_spans.iter().flat_map(|scope| &scope.spans) {
-            let trace = hex_id(&span.trace_id).ok_or_else(|| {
-                format!("span `{}`: `traceId` is no id in hexadecimal", span.name)
-            })?;
-            let start = integer(span.start_time_unix_nano.get());
-            let start =
-                start.ok_or_else(|| format!("span `{}`: a time is no number of ns", span.name))?;
-            let end = span.end_time_unix_nano.and_then(|end| integer(end.get()));
+            let of = |field: &str| format!("`{field}` of span `{}`", short(&span.name));
+            let trace = hex_id(&span.trace_id)
+                .ok_or_else(|| Wrong::new(of("traceId"), "up to 32 hexadecimal digits"))?;
+            let time = |field: &str, value: &RawValue| {
+                integer(value.get()).ok_or_else(|| Wrong::new(of(field), "a number of ns"))
+            };
+            let start = time("startTimeUnixNano", span.start_time_unix_nano)?;
+            let end = span.end_time_unix_nano;
+            let end = end.map(|end| time("endTimeUnixNano", end)).transpose()?;
             let thread = find(&span.attributes, "thread.name").unwrap_or(service);
             let Some(end) = end.filter(|end| *end != 0) else {
                 builder.open(thread, &span.name, start, trace);
                 continue;
             };
+            let (id, parent) = (span_id(&span.span_id), span_id(&span.parent_span_id));
             builder.span(Made {
                 thread,
                 name: &span.name,
@@ -114,25 +118,40 @@ pub(super) fn read(resources: &[ResourceSpans<'_>], builder: &mut Builder) -> Re
                 end: end.max(start),
                 trace,
                 outcome: span.outcome(),
+                id,
+                parent,
             });
             for attribute in &span.attributes {
                 annotate(builder, thread, trace, end, attribute);
             }
-            let place = (thread.to_owned(), start, end.max(start));
-            if !span.parent_span_id.is_empty() {
-                children.push((trace, span.parent_span_id.as_str(), place.clone()));
+            known.insert((trace.0, trace.1, id));
+            if parent != SpanId::NONE {
+                parents.push((trace.0, trace.1, parent));
             }
-            placed.insert((trace.0, trace.1, span.span_id.as_str()), place);
         }
     }
-    for ((high, low), parent, (thread, start, end)) in children {
-        let parent = placed.get(&(high, low, parent));
-        let is_within =
-            parent.is_some_and(|(of, from, to)| *of == thread && *from <= start && end <= *to);
-        builder.counts.with_parent += 1;
-        builder.counts.parents_lost += u64::from(!is_within);
-    }
+    builder.counts.with_parent += parents.len() as u64;
+    let missing = parents.iter().filter(|parent| !known.contains(*parent));
+    builder.counts.parents_missing += missing.count() as u64;
     Ok(())
+}
+
+/// The number of a span id. One that is no number of 64 bits only has to be told from others.
+fn span_id(text: &str) -> SpanId {
+    SpanId(match (text, hex_id(text)) {
+        ("", _) => 0,
+        (_, Some((0, id))) => id,
+        _ => hash(text.as_bytes()),
+    })
+}
+
+/// As much of a name as a line has room for.
+fn short(name: &str) -> String {
+    let mut short: String = name.chars().take(60).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
 }
 
 /// Attributes of spans become annotations of their trace, but for those that are something else here.
