@@ -1,5 +1,6 @@
 //! Ticks to nanoseconds, by the anchors of a capture.
 
+use crate::round::{round_i64, round_u64};
 use crate::{Anchor, FileHeader, SegmentId};
 
 /// Anchors of one segment closer together than this give no rate: the
@@ -65,7 +66,7 @@ impl ClockLine {
             return plain;
         }
         let share = ticks.saturating_sub(self.base_ticks) as f64 / self.drift_ticks;
-        plain.saturating_add((self.drift_ns * share).round() as i64)
+        plain.saturating_add(round_i64(self.drift_ns * share))
     }
 }
 
@@ -189,8 +190,7 @@ impl ClockMap {
 
     /// A duration in ns, rounded to the nearest; saturates.
     pub fn duration_ns(&self, segment: SegmentId, ticks: u64) -> u64 {
-        // `as` saturates.
-        (ticks as f64 * self.ns_per_tick(segment)).round() as u64
+        round_u64(ticks as f64 * self.ns_per_tick(segment))
     }
 
     /// The wall-clock time of `ticks` in ns since 1970-01-01 UTC; saturates.
@@ -282,7 +282,7 @@ fn wall_drift(before: &Anchor, after: &Anchor, ns_per_tick: f64) -> i64 {
 /// `from_ns` moved on by the ticks from `from` to `to`, which may be negative.
 fn advance(from_ns: i64, to: u64, from: u64, ns_per_tick: f64) -> i64 {
     let ns = to.abs_diff(from) as f64 * ns_per_tick;
-    let ns = ns.round() as i64;
+    let ns = round_i64(ns);
     if to >= from {
         from_ns.saturating_add(ns)
     } else {

@@ -61,6 +61,7 @@ mod notes;
 mod packed;
 mod read_at;
 mod rollup;
+mod round;
 mod row;
 mod stream;
 mod tables;
@@ -84,6 +85,7 @@ pub use rollup::{
     Aggregate, CounterSummary, Coverage, GaugeSummary, Histogram, Rollup, RollupChunk, SeriesKey,
     SparseAggregate, SparseHistogram, SparseRollup, chunk_digest, encode_rollup,
 };
+pub use round::{round_i64, round_u64};
 pub use row::{AnnotationValue, LossCause, LossEntry, Row};
 pub use stream::{ChunkStream, ROLLUP_SHARE};
 pub use tables::{EventDescriptor, Tables, ThreadDescriptor};

@@ -125,7 +125,7 @@ impl<'a> ChunkRows<'a> {
                 let (start_unix_ns, value) = match series.tag.is_span() {
                     true => (
                         starts.unix_ns(end_ticks.saturating_sub(value)),
-                        (value as f64 * ns_per_tick).round() as u64,
+                        perf_format::round_u64(value as f64 * ns_per_tick),
                     ),
                     false => (end_unix_ns, value),
                 };

@@ -213,7 +213,7 @@ fn background(
         }
         let ticks = match tag.is_span() {
             true => value,
-            false => (value as f64 / ns_per_tick).round() as u64,
+            false => perf_format::round_u64(value as f64 / ns_per_tick),
         };
         let start = of.units(world, end.saturating_sub(ticks));
         look.background.push((event, start, of.units(world, end)));

@@ -4,7 +4,7 @@ mod builder;
 
 use std::collections::HashMap;
 
-use perf_format::{EventId, SegmentId, ThreadId};
+use perf_format::{EventId, SegmentId, ThreadId, round_u64};
 
 use super::hash::NumberMap;
 use super::intervals::Intervals;
@@ -66,7 +66,7 @@ impl Convert {
         match self {
             Self::Same => ticks,
             Self::Linear { base, ns_per_tick } => {
-                (ticks.saturating_sub(base) as f64 * ns_per_tick).round() as u64
+                round_u64(ticks.saturating_sub(base) as f64 * ns_per_tick)
             }
             Self::Wall { base_ns } => {
                 let ns = capture.clock.unix_ns(segment, ticks);
@@ -79,7 +79,7 @@ impl Convert {
         match self {
             Self::Same | Self::Wall { .. } => units,
             Self::Linear { base, ns_per_tick } => {
-                base.saturating_add((units as f64 / ns_per_tick).round() as u64)
+                base.saturating_add(round_u64(units as f64 / ns_per_tick))
             }
         }
     }
@@ -109,7 +109,7 @@ impl World {
 
     /// A duration in ns.
     pub fn ns(&self, units: u64) -> u64 {
-        (units as f64 * self.ns_per_unit).round() as u64
+        round_u64(units as f64 * self.ns_per_unit)
     }
 
     #[inline]
