@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) read_anchor: fn() -> Anchor,
     /// What the probes read instead of the machine's clock.
     pub(crate) clock: Option<FakeClock>,
+    /// What the capture says first, as warnings.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Default for Builder {
@@ -69,6 +71,7 @@ impl Default for Builder {
             hook: None,
             read_anchor: crate::anchors::read,
             clock: None,
+            remarks: Vec::new(),
         };
         Self {
             destination: Destination::None,

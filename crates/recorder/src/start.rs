@@ -175,6 +175,11 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
     });
     drainer.books.ns_per_record = begun.ns_per_record;
     drainer.nice = settings.drainer_nice;
+    for remark in &settings.remarks {
+        drainer
+            .warnings
+            .add(WarningCode::SETTINGS, 0, remark.clone());
+    }
     drainer
 }
 
