@@ -41,6 +41,10 @@
 //! | key below `metrics` | what it does here |
 //! |---|---|
 //! | `enabled` | `false`: nothing is started, whatever `PERF_CAPTURE` says. By default `true` |
+//! | `sampling.default_rate` | [`Sampling::rate`]: the share of the traces that the capture keeps, 0 to 1. The histograms tell of all |
+//! | `sampling.adaptive` | `true`: from `high_load_threshold` records a second on (by default a million) the share is `high_load_rate` (by default 0.1), see [`Sampling::high_load`]. `false`, the default: these two do nothing |
+//! | `sampling.events` | [`Sampling::event_rate`]: a map of names to shares |
+//! | `sla_thresholds` | [`Sampling::keep_above`], in ns: spans above these are kept whatever the rate |
 //! | `buffer.size` | records that one thread's ring can grow to: [`Builder::max_ring_bytes`] of 32 bytes each, up to the next power of two. It takes a ring's first size with it where that is larger |
 //! | `buffer.overflow_strategy` | `drop_newest` (or `drop`): what a full ring does. `overwrite` (or `overwrite_oldest`, `drop_oldest`) is taken, and the newest are dropped all the same, with a warning in the capture: a drainer empties the rings all the time, and either way the loss is counted. `block` is refused: a probe never waits |
 //! | `aggregation.interval_ms` | [`Builder::interval`], in ms |
@@ -66,6 +70,7 @@ mod builder;
 mod calibrate;
 #[cfg(feature = "config")]
 mod config;
+mod cut;
 mod describe;
 mod drainer;
 mod environment;
@@ -82,6 +87,7 @@ mod progress;
 mod recorder;
 mod rows;
 pub mod salvage;
+mod sampling;
 mod sink;
 mod start;
 mod status;
@@ -98,6 +104,7 @@ pub use error::{ConfigError, FlushError, StartError, StopError};
 pub use handoff::{Handoff, Hook};
 pub use loss::Lost;
 pub use recorder::{Recorder, Stopped};
+pub use sampling::Sampling;
 pub use sink::{Refused, Sink};
 pub use status::{RingUse, Status};
 pub use storage::Storage;

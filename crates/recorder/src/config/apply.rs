@@ -1,19 +1,24 @@
 //! From keys to the builder's settings.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use perf_arena::RECORD_BYTES;
 
-use super::keys::{Aggregation, Buffer, Metrics, RecorderKeys};
+use super::keys::{Aggregation, Buffer, Metrics, RecorderKeys, SamplingKeys};
 use super::value::{Text, Wrong, number, one_of, refused};
 use crate::backend::ForkPolicy;
 use crate::builder::Builder;
+use crate::sampling::Sampling;
 use crate::writer::SyncPolicy;
 
 /// Records of a ring: from a few pages to a GiB.
 const RING_RECORDS: std::ops::RangeInclusive<u64> = 1..=(1 << 30) / RECORD_BYTES as u64;
 /// Bytes of the smallest ring that there is.
 const SMALLEST_RING: u64 = 16 << 10;
+/// What a high load is where the file only says that sampling is adaptive, in records a second, and what is kept then.
+const HIGH_LOAD: f64 = 1e6;
+const HIGH_LOAD_RATE: f64 = 0.1;
 const DAY_MS: u64 = 86_400_000;
 
 const SWITCH: [(&str, bool); 2] = [("true", true), ("false", false)];
@@ -48,7 +53,44 @@ pub(super) fn apply(metrics: Metrics) -> Result<Option<Builder>, Wrong> {
     if let Some(keys) = metrics.aggregation {
         builder = aggregation(builder, keys)?;
     }
-    Ok(enabled.then_some(builder))
+    let sampling = sampling(
+        metrics.sampling.unwrap_or_default(),
+        metrics.sla_thresholds.unwrap_or_default(),
+    )?;
+    Ok(enabled.then_some(builder.sampling(sampling)))
+}
+
+fn sampling(keys: SamplingKeys, limits: BTreeMap<String, Text>) -> Result<Sampling, Wrong> {
+    let mut sampling = Sampling::new();
+    if let Some(text) = keys.default_rate {
+        sampling = sampling.rate(share("default_rate", &text)?);
+    }
+    let adaptive = keys
+        .adaptive
+        .map_or(Ok(false), |text| one_of("adaptive", &text, &SWITCH))?;
+    let above = keys.high_load_threshold.map_or(Ok(HIGH_LOAD), |text| {
+        let what = "a number of records a second";
+        number("high_load_threshold", &text, 1.0..=1e12, what)
+    })?;
+    let rate = keys
+        .high_load_rate
+        .map_or(Ok(HIGH_LOAD_RATE), |text| share("high_load_rate", &text))?;
+    if adaptive {
+        sampling = sampling.high_load(above, rate);
+    }
+    for (event, text) in keys.events.unwrap_or_default() {
+        sampling = sampling.event_rate(event, share("events", &text)?);
+    }
+    for (event, text) in limits {
+        let what = "a whole number of ns for each event";
+        let ns = number("sla_thresholds", &text, 0..=u64::MAX, what)?;
+        sampling = sampling.keep_above(event, Duration::from_nanos(ns));
+    }
+    Ok(sampling)
+}
+
+fn share(name: &str, text: &Text) -> Result<f64, Wrong> {
+    number(name, text, 0.0..=1.0, "a share")
 }
 
 fn buffer(mut builder: Builder, keys: Buffer) -> Result<Builder, Wrong> {

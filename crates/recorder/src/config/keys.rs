@@ -17,17 +17,25 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct Metrics {
     pub(super) enabled: Option<Text>,
-    #[serde(rename = "sampling")]
-    _sampling: Option<IgnoredAny>,
+    pub(super) sampling: Option<SamplingKeys>,
     pub(super) buffer: Option<Buffer>,
     pub(super) aggregation: Option<Aggregation>,
     #[serde(rename = "export")]
     _export: Option<IgnoredAny>,
-    #[serde(rename = "sla_thresholds")]
-    _sla_thresholds: Option<IgnoredAny>,
+    pub(super) sla_thresholds: Option<BTreeMap<String, Text>>,
     #[serde(rename = "sla")]
     _sla: Option<IgnoredAny>,
     pub(super) recorder: Option<RecorderKeys>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SamplingKeys {
+    pub(super) default_rate: Option<Text>,
+    pub(super) adaptive: Option<Text>,
+    pub(super) high_load_threshold: Option<Text>,
+    pub(super) high_load_rate: Option<Text>,
+    pub(super) events: Option<BTreeMap<String, Text>>,
 }
 
 #[derive(Deserialize)]

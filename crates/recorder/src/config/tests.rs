@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::backend::ForkPolicy;
 use crate::builder::Destination;
+use crate::sampling::Sampling;
 use crate::writer::SyncPolicy;
 
 fn with(text: &str, variables: &[(&str, &str)]) -> Result<Option<Builder>, String> {
@@ -41,6 +42,11 @@ metrics:
     assert_eq!(settings.interval, Duration::from_secs(1));
     assert_eq!(settings.remarks, [] as [String; 0]);
     assert!(matches!(builder.destination, Destination::None));
+    let sampling = Sampling::new()
+        .high_load(1e5, 0.1)
+        .keep_above("ORDER_EXECUTION", Duration::from_millis(5))
+        .keep_above("CANDLE_PROCESSING", Duration::from_millis(50));
+    assert_eq!(settings.sampling, sampling);
 }
 
 #[test]
@@ -88,6 +94,31 @@ metrics:
     );
     assert_eq!((arena.data_bytes, arena.spool_bytes), (1 << 20, 2 << 20));
     assert_eq!(settings.remarks.len(), 1, "of the strategy");
+}
+
+#[test]
+fn rates_are_read_and_left_alone_where_they_are_not_adaptive() {
+    let sampling = |keys: &str| {
+        let text = format!("metrics:\n  sampling: {keys}\n");
+        builder(&text).settings.sampling
+    };
+    assert_eq!(
+        sampling("{default_rate: 0.01, high_load_threshold: 10, high_load_rate: 0.001}"),
+        Sampling::new().rate(0.01)
+    );
+    assert_eq!(
+        sampling("{adaptive: true}"),
+        Sampling::new().high_load(1e6, 0.1)
+    );
+    assert_eq!(
+        sampling(
+            "{adaptive: true, high_load_threshold: 5_000, high_load_rate: 0, events: {A: 1, B: 0.5}}"
+        ),
+        Sampling::new()
+            .high_load(5e3, 0.0)
+            .event_rate("A", 1.0)
+            .event_rate("B", 0.5)
+    );
 }
 
 #[test]
@@ -139,6 +170,26 @@ fn what_is_wrong_is_placed() {
     for (text, place, word) in [
         ("metric: {}\n", "line 1, column 1", "metric"),
         ("metrics:\n  sample: {}\n", "line 2, column 3", "sample"),
+        (
+            "metrics:\n  sampling: {rate: 1}\n",
+            "line 2, column 14",
+            "rate",
+        ),
+        (
+            "metrics:\n  sampling: {default_rate: 10%}\n",
+            "line 2, column 28",
+            "`default_rate` is a share, from 0 to 1, not `10%`",
+        ),
+        (
+            "metrics:\n  sampling:\n    events: {A: 1.5}\n",
+            "line 3, column 17",
+            "a share",
+        ),
+        (
+            "metrics:\n  sla_thresholds: {A: 5ms}\n",
+            "line 2, column 23",
+            "a whole number of ns",
+        ),
         (
             "metrics:\n  recorder:\n    captures: x\n",
             "line 3, column 5",
