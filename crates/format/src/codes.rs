@@ -103,4 +103,6 @@ impl WarningCode {
     pub const UNTRACKED_SPANS: WarningCode = WarningCode(8);
     /// The priority that was asked for the drainer was refused.
     pub const PRIORITY: WarningCode = WarningCode(9);
+    /// A setting has not the effect that its name promises.
+    pub const SETTINGS: WarningCode = WarningCode(10);
 }

@@ -90,5 +90,5 @@ pub use row::{AnnotationValue, LossCause, LossEntry, Row};
 pub use stream::{ChunkStream, ROLLUP_SHARE};
 pub use tables::{EventDescriptor, Tables, ThreadDescriptor};
 pub use tag::{Outcome, Tag, TagClass};
-pub use trace_key::trace_from_key;
+pub use trace_key::{trace_from_key, trace_hash};
 pub use writer::CaptureWriter;

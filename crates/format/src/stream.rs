@@ -31,6 +31,7 @@ pub struct ChunkStream {
     event_bytes: u64,
     event_chunks: u64,
     rows: u64,
+    sampled_out: u64,
     /// Event bytes below which encoding the rollup would be in vain.
     next_try: u64,
     last_second: i64,
@@ -71,6 +72,11 @@ impl ChunkStream {
     /// Rows so far.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Rows that are in the histograms and, by the sampler's choice, in no chunk.
+    pub fn sampled_out(&self) -> u64 {
+        self.sampled_out
     }
 
     /// Histograms since the last rollup.
@@ -119,15 +125,42 @@ impl ChunkStream {
             encoder.clear();
             return None;
         }
-        let before = out.len();
         encoder.roll_into(&mut self.window);
+        Some(self.chunk(encoder, out))
+    }
+
+    /// Appends the rows of `kept` as an Events chunk, adds the rows of `all` to the histograms, and clears both. `kept` has some
+    /// of the rows of `all`, and the same ranges and losses. Returns the chunk's head; `None`, and nothing appended, if
+    /// `all` is empty.
+    ///
+    /// Only a rollup can tell of the rows that were left out: [`ChunkStream::rollup`] should follow.
+    pub fn sampled_events(
+        &mut self,
+        all: &mut ChunkEncoder,
+        kept: &mut ChunkEncoder,
+        out: &mut Vec<u8>,
+    ) -> Option<ChunkHead> {
+        if all.is_empty() {
+            all.clear();
+            kept.clear();
+            return None;
+        }
+        all.roll_into(&mut self.window);
+        self.sampled_out += all.rows().saturating_sub(kept.rows()) as u64;
+        all.clear();
+        Some(self.chunk(kept, out))
+    }
+
+    /// Appends the rows of `encoder`, which the histograms have already, and clears it.
+    fn chunk(&mut self, encoder: &mut ChunkEncoder, out: &mut Vec<u8>) -> ChunkHead {
+        let before = out.len();
         let head = encoder.encode(self.take_seq(), self.segment, out);
         self.window.coverage.add(&head);
         encoder.clear();
         self.event_bytes += (out.len() - before) as u64;
         self.event_chunks += 1;
         self.rows += u64::from(head.record_count);
-        Some(head)
+        head
     }
 
     /// Appends a rollup if a second (UTC) has begun since the last call and the

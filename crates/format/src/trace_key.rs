@@ -21,6 +21,15 @@ pub fn trace_from_key(key: &str, candle_ts: i64) -> TraceId {
 const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
 
+/// By what a sampler decides about a trace: MurmurHash3's 64-bit finalizer of its id.
+///
+/// One trace in *n* is kept if its hash is below 2⁶⁴ ÷ *n*. So what is kept at a low rate is also kept at a higher one, and
+/// recorders that do not know of each other keep the same traces.
+#[inline]
+pub fn trace_hash(trace: TraceId) -> u64 {
+    fmix64(trace.0)
+}
+
 /// MurmurHash3's 64-bit finalizer: a bijection that mixes every bit into every other.
 #[inline]
 pub(crate) fn fmix64(mut hash: u64) -> u64 {

@@ -12,6 +12,7 @@ use crate::drainer::Drainer;
 use crate::error::StartError;
 use crate::handoff::Hook;
 use crate::recorder::Recorder;
+use crate::sampling::Sampling;
 use crate::sink::Sink;
 use crate::start;
 use crate::storage::Storage;
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) patience: Duration,
     pub(crate) drainer_nice: Option<i32>,
     pub(crate) sync: SyncPolicy,
+    pub(crate) sampling: Sampling,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
     pub(crate) salvage: bool,
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) read_anchor: fn() -> Anchor,
     /// What the probes read instead of the machine's clock.
     pub(crate) clock: Option<FakeClock>,
+    /// What the capture says first, as warnings.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Default for Builder {
@@ -63,12 +67,14 @@ impl Default for Builder {
             patience: Duration::from_secs(5),
             drainer_nice: None,
             sync: SyncPolicy::default(),
+            sampling: Sampling::default(),
             fork: ForkPolicy::default(),
             install: true,
             salvage: true,
             hook: None,
             read_anchor: crate::anchors::read,
             clock: None,
+            remarks: Vec::new(),
         };
         Self {
             destination: Destination::None,
@@ -165,6 +171,12 @@ impl Builder {
     /// When the capture is made to survive a crash of the host: by default a second after the last time.
     pub fn sync_policy(mut self, policy: SyncPolicy) -> Self {
         self.settings.sync = policy;
+        self
+    }
+
+    /// How much of what is recorded the capture keeps: by default everything.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.settings.sampling = sampling;
         self
     }
 

@@ -10,6 +10,7 @@ use crate::anchors::ticks_per_second;
 use crate::builder::Settings;
 use crate::error::StartError;
 use crate::machine;
+use crate::sampling;
 
 /// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
 const RATE_BASE: Duration = Duration::from_millis(1);
@@ -43,6 +44,10 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
         key: key.clone(),
         value: value.clone(),
     };
+    let sampling = (!settings.sampling.keeps_all()).then(|| Label {
+        key: sampling::LABEL.to_owned(),
+        value: settings.sampling.to_string(),
+    });
     Ok(FileHeader {
         capture_id,
         start_unix_ns: machine::unix_ns(),
@@ -58,7 +63,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
             reason: status.reason.to_string(),
             ticks_per_second: rate,
         },
-        labels: settings.labels.iter().map(label).collect(),
+        labels: settings.labels.iter().map(label).chain(sampling).collect(),
         ..FileHeader::default()
     })
 }

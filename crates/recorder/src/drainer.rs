@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perf_arena::{Owner, RECORD_BYTES};
-use perf_format::{Anchor, ChunkEncoder, ChunkStream, LossCause, WarningCode, limits};
+use perf_format::{Anchor, ChunkStream, LossCause, WarningCode, limits};
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
+use crate::cut::Chunks;
 use crate::handoff::{Handoff, Hook};
 use crate::loss::Lost;
 use crate::machine;
 use crate::outlet::{Outlet, SinkOutlet, SinkRef};
 use crate::progress::Progress;
-use crate::rows::{self, Slots};
+use crate::sampling::Sampler;
 use crate::sink::Sink;
 use crate::warning::Warnings;
 
@@ -31,15 +32,19 @@ const SPARE_BUFFERS: usize = 4;
 /// It never waits. A piece that the sink refuses is offered again in the next round; meanwhile records wait in the rings.
 pub struct Drainer {
     pub(crate) owner: Owner,
-    encoder: ChunkEncoder,
+    pub(crate) chunks: Chunks,
     pub(crate) stream: ChunkStream,
+    /// What leaves records out, if anything does.
+    pub(crate) sampler: Option<Sampler>,
     /// Encoded, and not yet accepted.
     pub(crate) pieces: VecDeque<Piece>,
-    spare: Vec<Vec<u8>>,
+    pub(crate) spare: Vec<Vec<u8>>,
     max_slots: usize,
     max_piece_bytes: usize,
     start: Instant,
     second: i64,
+    /// Slots that the sampler does not know of yet.
+    uncounted: u64,
     pub(crate) threads: HashMap<u32, String>,
     /// Losses that the stream tells of.
     pub(crate) lost: Lost,
@@ -64,11 +69,11 @@ pub struct Drainer {
 
 /// Something for the sink to take whole.
 pub(crate) struct Piece {
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Rows of events in it.
-    rows: u64,
+    pub(crate) rows: u64,
     /// With it, all that the staging area holds is in the sink.
-    clears_staging: bool,
+    pub(crate) clears_staging: bool,
 }
 
 /// What one round did.
@@ -107,6 +112,7 @@ pub(crate) struct Parts {
     pub(crate) ring_bytes: u64,
     pub(crate) progress: Arc<Progress>,
     pub(crate) hook: Option<Hook>,
+    pub(crate) sampler: Option<Sampler>,
 }
 
 impl Drainer {
@@ -115,7 +121,8 @@ impl Drainer {
         let slots_a_piece = parts.max_piece_bytes / MAX_BYTES_A_SLOT;
         Self {
             owner: parts.owner,
-            encoder: ChunkEncoder::new(),
+            chunks: Chunks::new(parts.max_piece_bytes),
+            sampler: parts.sampler,
             stream: ChunkStream::new(),
             pieces: VecDeque::new(),
             spare: Vec::new(),
@@ -123,6 +130,7 @@ impl Drainer {
             max_piece_bytes: parts.max_piece_bytes,
             start: Instant::now(),
             second: 0,
+            uncounted: 0,
             threads: HashMap::new(),
             lost: Lost::default(),
             told_without_ring: Lost::default(),
@@ -186,6 +194,9 @@ impl Drainer {
     /// Rings → staging area → chunks, until the rings are empty, the sink is, or others want a turn.
     fn take_out(&mut self, now: Moment, outlet: &mut dyn Outlet) -> Round {
         let mut round = Round::default();
+        if let Some(sampler) = &mut self.sampler {
+            sampler.count(std::mem::take(&mut self.uncounted), now.since_start);
+        }
         if now.second() != self.second && self.pieces.is_empty() {
             // Chunks end with the second, so that rollups can.
             self.second = now.second();
@@ -207,6 +218,7 @@ impl Drainer {
             });
             self.books.drained(&drained);
             round.slots += drained.slots as u64;
+            self.uncounted += drained.slots as u64;
             round.fullest = round
                 .fullest
                 .max(f64::from(drained.high_water_permille) / 1e3);
@@ -217,66 +229,6 @@ impl Drainer {
             self.cut();
         }
         round
-    }
-
-    /// Turns the staged records into chunks, behind the tables that they need.
-    pub(crate) fn cut(&mut self) {
-        // What is staged may be encoded already and only wait for the sink: a clock that breaks then cuts, too.
-        let is_encoded = self.pieces.iter().any(|piece| piece.clears_staging);
-        if is_encoded || self.owner.staging_slots().0 == 0 {
-            return;
-        }
-        self.queue_tables();
-        let mut chunks = Vec::new();
-        // Ring by ring, each in its order: what follows what in a ring is one range of the chunk.
-        let mut blocks: Vec<_> = self.owner.staged().collect();
-        blocks.sort_by_key(|block| block.ring);
-        for block in blocks {
-            let (ring, thread) = (block.ring, block.thread);
-            let mut slots = Slots {
-                ring,
-                thread,
-                first_seq: block.first_seq,
-                records: block.records,
-            };
-            loop {
-                let was_empty = self.encoder.is_empty();
-                let mut count =
-                    |entry: &perf_format::LossEntry| self.lost.add(entry.cause, entry.count);
-                let pushed = rows::push(&mut self.encoder, &slots, &mut count);
-                self.reversed += pushed.reversed;
-                let taken = pushed.slots;
-                if taken >= slots.records.len() {
-                    break;
-                }
-                let mut rest = taken;
-                if was_empty && taken == 0 {
-                    // An empty chunk takes any record; were it not so, this one would come again forever.
-                    rest = 1;
-                    self.lost.add(LossCause::SPOOL_FULL, 1);
-                }
-                slots.first_seq = slots.first_seq.wrapping_add(rest as u64);
-                slots.records = &slots.records[rest..];
-                encode(
-                    &mut self.stream,
-                    &mut self.encoder,
-                    &mut self.spare,
-                    &mut chunks,
-                );
-            }
-        }
-        encode(
-            &mut self.stream,
-            &mut self.encoder,
-            &mut self.spare,
-            &mut chunks,
-        );
-        self.told(Handoff::Encoded);
-        match chunks.last_mut() {
-            Some(last) => last.clears_staging = true,
-            None => self.owner.clear_staged(),
-        }
-        self.pieces.extend(chunks);
     }
 
     fn rollup_if_due(&mut self, now: Moment) {
@@ -361,7 +313,7 @@ impl Drainer {
     pub(crate) fn totals(&self, ticks: u64) -> Totals {
         Totals {
             ticks,
-            rows: self.stream.rows(),
+            rows: self.stream.rows() + self.stream.sampled_out(),
             file_bytes: self.progress.written(),
             drainer_cpu_ns: machine::thread_cpu_ns(),
             writer_cpu_ns: self.progress.writer_cpu_ns(),
@@ -375,24 +327,7 @@ impl Drainer {
     }
 }
 
-/// Encodes what the encoder holds, if anything.
-fn encode(
-    stream: &mut ChunkStream,
-    encoder: &mut ChunkEncoder,
-    spare: &mut Vec<Vec<u8>>,
-    chunks: &mut Vec<Piece>,
-) {
-    let mut bytes = take_buffer(spare);
-    if let Some(head) = stream.events(encoder, &mut bytes) {
-        chunks.push(Piece {
-            bytes,
-            rows: head.record_count.into(),
-            clears_staging: false,
-        });
-    }
-}
-
-fn take_buffer(spare: &mut Vec<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn take_buffer(spare: &mut Vec<Vec<u8>>) -> Vec<u8> {
     let mut bytes = spare.pop().unwrap_or_default();
     bytes.clear();
     bytes

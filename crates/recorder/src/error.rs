@@ -7,6 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The settings of the environment or of a file cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// Neither a capture path nor a sink was given.
     #[error("the recorder has no destination: call `capture` or `sink` on its builder")]
     NoDestination,
@@ -90,4 +93,35 @@ pub enum FlushError {
     /// The recorder has stopped, or belongs to the parent process.
     #[error("the recorder is not running")]
     NotRunning,
+}
+
+/// Why settings from outside of the program cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Something in the file is wrong.
+    #[error("{path}: {message}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// One line: where, by line and column, and what.
+        message: String,
+    },
+    /// `PERF_CONFIG` names a file, and this program was built without what reads it.
+    #[error(
+        "PERF_CONFIG names {path}, and this program reads no configuration: build it with the feature `config` of perf-recorder"
+    )]
+    NotBuiltIn {
+        /// The file.
+        path: PathBuf,
+    },
 }

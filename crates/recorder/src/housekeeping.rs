@@ -43,6 +43,11 @@ impl Drainer {
             })
             .collect();
         let events: Vec<_> = events.into_iter().map(event_descriptor).collect();
+        if let Some(sampler) = &mut self.sampler {
+            for event in &events {
+                sampler.meet(event.id, &event.name);
+            }
+        }
         for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
             self.queue_table(Tables {
                 threads: threads.to_vec(),

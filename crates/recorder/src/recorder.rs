@@ -13,6 +13,7 @@ use crate::builder::Builder;
 use crate::error::{FlushError, StartError, StopError};
 use crate::live::{NotEnded, Shared, Threads};
 use crate::loss::{self, Lost};
+use crate::sampling::Sampler;
 use crate::status::Status;
 
 /// Records what the probes of this process measure, until it is stopped or dropped.
@@ -46,10 +47,12 @@ struct Running {
 pub struct Stopped {
     /// The capture's file, if it went into one.
     pub capture: Option<PathBuf>,
-    /// Records in the capture. With [`lost`](Self::lost), and with what [`perf_probe::losses`] counts from the stop on,
+    /// Records in the capture. With [`sampled_out`](Self::sampled_out), [`lost`](Self::lost), and with what [`perf_probe::losses`] counts from the stop on,
     /// these are all that were attempted, each in one of them only. The record that a thread was in the midst of at the
     /// stop is counted there when the thread next records, or ends.
     pub records: u64,
+    /// Records that [`Sampling`](crate::Sampling) left out of the capture. Its histograms have them.
+    pub sampled_out: u64,
     /// Records that were lost, by cause.
     pub lost: Lost,
     /// Bytes of the capture.
@@ -115,7 +118,9 @@ impl Recorder {
         self.set_enabled(true);
     }
 
-    /// Turns the probes of the process off: a call site then costs about one load. Scopes are not touched.
+    /// Turns the probes of the process off: a call site then costs one relaxed load and a branch. Spans that are open are
+    /// recorded when they end; those whose guard is made meanwhile are not, also where they end after
+    /// [`enable`](Self::enable). Scopes are not touched.
     pub fn disable(&self) {
         self.set_enabled(false);
     }
@@ -146,10 +151,11 @@ impl Recorder {
             enabled,
             capture: self.path.clone(),
             records: engine.drainer.stream.rows(),
+            sampled_out: engine.drainer.stream.sampled_out(),
             lost: engine.lost(),
             bytes: engine.bytes(&shared.progress),
             rings: engine.rings(),
-            sampling_rate: 1.0,
+            sampling_rate: engine.drainer.sampler.as_ref().map_or(1.0, Sampler::share),
             self_cost: engine.drainer.books.last.clone(),
             ns_per_record: engine.drainer.books.ns_per_record,
             spool_used_bytes: engine.drainer.owner.spool().used_bytes(),
@@ -256,6 +262,7 @@ impl Recorder {
         let stopped = Stopped {
             capture: self.path.clone(),
             records: drainer.stream.rows(),
+            sampled_out: drainer.stream.sampled_out(),
             lost: drainer.lost.clone(),
             bytes,
             chunks: drainer.stream.event_chunks(),

@@ -94,7 +94,7 @@ fn is_reversed(record: &Record) -> bool {
 }
 
 #[inline]
-fn row(record: &Record) -> Row {
+pub(crate) fn row(record: &Record) -> Row {
     // A duration as long as 2⁶⁴ ticks would ruin every sum and maximum that it is in. Without a branch: nearly all are well.
     let is_negative = (record.value().cast_signed() >> 63).cast_unsigned();
     let is_span = u64::from(Tag(record.tag()).is_span()).wrapping_neg();
@@ -107,7 +107,7 @@ fn row(record: &Record) -> Row {
     }
 }
 
-fn push_loss(
+pub(crate) fn push_loss(
     encoder: &mut ChunkEncoder,
     slots: &Slots<'_>,
     record: &Record,
@@ -127,7 +127,7 @@ fn push_loss(
 }
 
 /// A slot that a stray write has made into something that no thread records: its record is lost.
-fn push_stray(
+pub(crate) fn push_stray(
     encoder: &mut ChunkEncoder,
     slots: &Slots<'_>,
     lost: &mut impl FnMut(&LossEntry),
@@ -144,7 +144,7 @@ fn push_stray(
     Ok(())
 }
 
-fn push_annotation(
+pub(crate) fn push_annotation(
     encoder: &mut ChunkEncoder,
     record: &Record,
     payload: &[Record],

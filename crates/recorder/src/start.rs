@@ -18,6 +18,7 @@ use crate::outlet::{Outlet, SinkOutlet, SpoolOutlet};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::salvage::{self, Dead};
+use crate::sampling::Sampler;
 use crate::sink::Sink;
 use crate::storage::Storage;
 use crate::writer::{SyncPolicy, Writer};
@@ -106,6 +107,7 @@ struct Begun {
     header: Vec<u8>,
     first: Anchor,
     handle: Handle,
+    ticks_per_second: f64,
     ns_per_record: f64,
     progress: Arc<Progress>,
 }
@@ -157,12 +159,16 @@ fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Beg
         header: bytes,
         first: first.clone(),
         handle,
+        ticks_per_second: rate,
         ns_per_record,
         progress,
     })
 }
 
 fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drainer {
+    let sampling = &settings.sampling;
+    let sampler =
+        (!sampling.keeps_all()).then(|| Sampler::new(sampling.clone(), begun.ticks_per_second));
     let mut drainer = Drainer::new(Parts {
         owner: begun.owner,
         max_piece_bytes,
@@ -172,9 +178,15 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
         ring_bytes: settings.arena.ring_bytes,
         progress: begun.progress,
         hook: settings.hook,
+        sampler,
     });
     drainer.books.ns_per_record = begun.ns_per_record;
     drainer.nice = settings.drainer_nice;
+    for remark in &settings.remarks {
+        drainer
+            .warnings
+            .add(WarningCode::SETTINGS, 0, remark.clone());
+    }
     drainer
 }
 

@@ -20,15 +20,17 @@ pub struct Status {
     pub enabled: bool,
     /// The capture's file, if it goes into one.
     pub capture: Option<PathBuf>,
-    /// Records that were encoded so far. Those of the last second or so are still in rings.
+    /// Records in the capture so far. Those of the last second or so are still in rings.
     pub records: u64,
+    /// Records among those that came so far that [`Sampling`](crate::Sampling) left out of the capture.
+    pub sampled_out: u64,
     /// Records that were lost so far, by cause.
     pub lost: Lost,
     /// Bytes of the capture that the storage has.
     pub bytes: u64,
     /// The threads that record, or have records in a ring.
     pub rings: Vec<RingUse>,
-    /// Share of the traces that is kept, from 0 to 1. Always 1 as yet: nothing is sampled.
+    /// Share of the traces that is kept at the present load, from 0 to 1.
     pub sampling_rate: f64,
     /// What recording cost in the last whole interval.
     pub self_cost: SelfCost,

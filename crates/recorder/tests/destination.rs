@@ -96,14 +96,20 @@ fn one_recorder_is_installed_at_a_time() {
     assert!(!refused.exists(), "a refused start leaves no file");
 
     drop(measure!(WORK));
+    let open = measure!(WORK);
     first.disable();
     assert!(!first.status().enabled);
     drop(measure!(WORK));
+    let begun_while_off = measure!(WORK);
+    // Begun while it was on, it is recorded.
+    drop(open);
     first.enable();
     assert!(first.status().enabled);
+    drop(begun_while_off);
     drop(measure!(WORK));
     let stopped = first.stop().expect("a clean end");
-    assert_eq!((stopped.records, stopped.lost.total()), (2, 0));
+    assert_eq!((stopped.records, stopped.lost.total()), (3, 0));
+    assert_eq!(stopped.open_spans, 0);
 
     // After the stop, records are counted and go nowhere; the place is free again.
     let before = perf_probe::losses().after_shutdown;
@@ -116,7 +122,7 @@ fn one_recorder_is_installed_at_a_time() {
         .expect("it starts again");
     drop(measure!(WORK));
     assert_eq!(again.stop().expect("a clean end").records, 1);
-    assert_eq!(Capture::open(&dir.path().join("1.bin")).records(), 2);
+    assert_eq!(Capture::open(&dir.path().join("1.bin")).records(), 3);
     assert_eq!(Capture::open(&dir.path().join("3.bin")).records(), 1);
 }
 

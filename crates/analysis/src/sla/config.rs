@@ -45,6 +45,8 @@ struct Metrics {
     _aggregation: Option<IgnoredAny>,
     #[serde(rename = "export")]
     _export: Option<IgnoredAny>,
+    #[serde(rename = "recorder")]
+    _recorder: Option<IgnoredAny>,
     sla_thresholds: Option<BTreeMap<String, Spanned<u64>>>,
     sla: Option<Vec<Spanned<String>>>,
 }
@@ -128,6 +130,8 @@ metrics:
     overflow_strategy: drop
   aggregation: {interval_ms: 1000, percentiles: [50, 99.9]}
   export: [csv]
+  recorder:
+    capture: ${DIR:-captures}/
   sla_thresholds:
     ORDER_EXECUTION: 5000000
     CANDLE_PROCESSING: 50_000_000

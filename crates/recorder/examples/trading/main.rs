@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Parser;
 use perf_probe::{measure, record_gauge, trace};
-use perf_recorder::Recorder;
+use perf_recorder::Builder;
 
 use collector::{CandleClosed, EventBus};
 use events::{EVENT_BUS_HANDLE, QUEUE_BACKLOG, SIGNAL_GENERATION};
@@ -62,7 +62,9 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let recorder = Recorder::builder()
+    // The environment may say more, by `PERF_CONFIG`: how much is kept, for example.
+    let recorder = Builder::from_env()?
+        .unwrap_or_default()
         .capture(&args.out)
         .label("program", "trading")
         .label("seed", args.seed.to_string())

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use perf_arena::reader::Reader;
 use perf_arena::{Loss, Record};
 use perf_format::{
-    Anchors, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, FormatError, Frame, Index,
-    LossCause, LossEntry, Notes, RingId, Tables, ThreadDescriptor, ThreadId, Warning, WarningCode,
+    Anchors, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, FileHeader, FormatError,
+    Frame, Index, LossCause, LossEntry, Notes, RingId, Tables, ThreadDescriptor, ThreadId, Warning,
+    WarningCode,
 };
 
 use super::known::Known;
@@ -14,6 +15,7 @@ use crate::calibrate::NO_EVENT;
 use crate::housekeeping::{event_descriptor, open_span};
 use crate::loss;
 use crate::rows::{self, Slots};
+use crate::sampling;
 use crate::warning;
 
 /// Descriptors of one chunk.
@@ -44,6 +46,8 @@ pub(super) struct Remainder<'k, W> {
     buffer: Vec<u8>,
     /// Spans that ended before they began.
     reversed: u64,
+    /// The dead process did not keep everything. What is saved of a trace may be the rest of one that it left out.
+    is_sampled: bool,
     pub(super) saved: Saved,
 }
 
@@ -57,6 +61,7 @@ impl<'k, W: Write> Remainder<'k, W> {
             encoder: ChunkEncoder::new(),
             buffer: Vec::new(),
             reversed: 0,
+            is_sampled: false,
             saved: Saved::default(),
         }
     }
@@ -67,6 +72,13 @@ impl<'k, W: Write> Remainder<'k, W> {
     /// What the writer says.
     pub(super) fn write_arena(&mut self, reader: &mut Reader<'_>) -> io::Result<()> {
         self.spooled(reader)?;
+        let header = FileHeader::parse(&reader.about().metadata);
+        self.is_sampled = header.is_ok_and(|(header, _)| {
+            header
+                .labels
+                .iter()
+                .any(|label| label.key == sampling::LABEL)
+        });
         // New chunks come after those of the spool, in number and in clock segment.
         self.stream = ChunkStream::resume(self.known.next_seq, self.known.segment);
         let rings = reader.rings();
@@ -239,6 +251,11 @@ impl<'k, W: Write> Remainder<'k, W> {
                 self.reversed += pushed.reversed;
                 let taken = pushed.slots;
                 told.iter().for_each(|entry| self.known.add_loss(entry));
+                if self.is_sampled {
+                    for row in before..self.encoder.rows() {
+                        self.encoder.set_extra(row, sampling::lone());
+                    }
+                }
                 self.saved.records += (self.encoder.rows() - before) as u64;
                 if taken < part.records.len() {
                     self.chunk()?;

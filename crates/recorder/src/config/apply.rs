@@ -1,0 +1,189 @@
+//! From keys to the builder's settings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use perf_arena::RECORD_BYTES;
+
+use super::keys::{Aggregation, Buffer, Metrics, RecorderKeys, SamplingKeys};
+use super::value::{Text, Wrong, number, one_of, refused};
+use crate::backend::ForkPolicy;
+use crate::builder::Builder;
+use crate::sampling::Sampling;
+use crate::writer::SyncPolicy;
+
+/// Records of a ring: from a few pages to a GiB.
+const RING_RECORDS: std::ops::RangeInclusive<u64> = 1..=(1 << 30) / RECORD_BYTES as u64;
+/// Bytes of the smallest ring that there is.
+const SMALLEST_RING: u64 = 16 << 10;
+/// What a high load is where the file only says that sampling is adaptive, in records a second, and what is kept then.
+const HIGH_LOAD: f64 = 1e6;
+const HIGH_LOAD_RATE: f64 = 0.1;
+const DAY_MS: u64 = 86_400_000;
+
+const SWITCH: [(&str, bool); 2] = [("true", true), ("false", false)];
+
+/// What a full ring shall do.
+#[derive(Clone, Copy)]
+enum Overflow {
+    DropNewest,
+    Overwrite,
+}
+
+const STRATEGIES: [(&str, Overflow); 5] = [
+    ("drop_newest", Overflow::DropNewest),
+    ("drop", Overflow::DropNewest),
+    ("overwrite", Overflow::Overwrite),
+    ("overwrite_oldest", Overflow::Overwrite),
+    ("drop_oldest", Overflow::Overwrite),
+];
+
+/// The builder that the keys ask for; `None` if they say that nothing shall be recorded. Everything is checked in both cases.
+pub(super) fn apply(metrics: Metrics) -> Result<Option<Builder>, Wrong> {
+    let enabled = metrics
+        .enabled
+        .map_or(Ok(true), |text| one_of("enabled", &text, &SWITCH))?;
+    let mut builder = Builder::default();
+    if let Some(keys) = metrics.recorder {
+        builder = recorder(builder, keys)?;
+    }
+    if let Some(keys) = metrics.buffer {
+        builder = buffer(builder, keys)?;
+    }
+    if let Some(keys) = metrics.aggregation {
+        builder = aggregation(builder, keys)?;
+    }
+    let sampling = sampling(
+        metrics.sampling.unwrap_or_default(),
+        metrics.sla_thresholds.unwrap_or_default(),
+    )?;
+    Ok(enabled.then_some(builder.sampling(sampling)))
+}
+
+fn sampling(keys: SamplingKeys, limits: BTreeMap<String, Text>) -> Result<Sampling, Wrong> {
+    let mut sampling = Sampling::new();
+    if let Some(text) = keys.default_rate {
+        sampling = sampling.rate(share("default_rate", &text)?);
+    }
+    let adaptive = keys
+        .adaptive
+        .map_or(Ok(false), |text| one_of("adaptive", &text, &SWITCH))?;
+    let above = keys.high_load_threshold.map_or(Ok(HIGH_LOAD), |text| {
+        let what = "a number of records a second";
+        number("high_load_threshold", &text, 1.0..=1e12, what)
+    })?;
+    let rate = keys
+        .high_load_rate
+        .map_or(Ok(HIGH_LOAD_RATE), |text| share("high_load_rate", &text))?;
+    if adaptive {
+        sampling = sampling.high_load(above, rate);
+    }
+    for (event, text) in keys.events.unwrap_or_default() {
+        sampling = sampling.event_rate(event, share("events", &text)?);
+    }
+    for (event, text) in limits {
+        let what = "a whole number of ns for each event";
+        let ns = number("sla_thresholds", &text, 0..=u64::MAX, what)?;
+        sampling = sampling.keep_above(event, Duration::from_nanos(ns));
+    }
+    Ok(sampling)
+}
+
+fn share(name: &str, text: &Text) -> Result<f64, Wrong> {
+    number(name, text, 0.0..=1.0, "a share")
+}
+
+fn buffer(mut builder: Builder, keys: Buffer) -> Result<Builder, Wrong> {
+    if let Some(text) = keys.size {
+        let what = "a number of records that one thread can have waiting";
+        let records = number("size", &text, RING_RECORDS, what)?;
+        let bytes = (records * RECORD_BYTES as u64).next_power_of_two();
+        builder = builder.max_ring_bytes(bytes.max(SMALLEST_RING));
+    }
+    let strategy = keys.overflow_strategy;
+    if let Some(text) = strategy
+        && let Overflow::Overwrite = one_of("overflow_strategy", &text, &STRATEGIES)?
+    {
+        builder.settings.remarks.push(format!(
+            "overflow_strategy is `{}`, and a ring that is full drops the newest records all the same",
+            text.value
+        ));
+    }
+    Ok(builder)
+}
+
+fn aggregation(mut builder: Builder, keys: Aggregation) -> Result<Builder, Wrong> {
+    if let Some(text) = keys.interval_ms {
+        builder = builder.interval(milliseconds("interval_ms", &text)?);
+    }
+    for text in keys.percentiles.unwrap_or_default() {
+        number("percentiles", &text, 0.0..=100.0, "a list of percentiles")?;
+    }
+    Ok(builder)
+}
+
+fn recorder(mut builder: Builder, keys: RecorderKeys) -> Result<Builder, Wrong> {
+    if let Some(text) = keys.capture {
+        builder = builder.capture(path("capture", &text)?);
+    }
+    for (key, text) in keys.labels.unwrap_or_default() {
+        builder = builder.label(key, text.value);
+    }
+    if let Some(text) = keys.sync {
+        builder = builder.sync_policy(sync(&text)?);
+    }
+    if let Some(text) = keys.fork {
+        let words = [("off", ForkPolicy::Off), ("follow", ForkPolicy::Follow)];
+        builder = builder.fork_policy(one_of("fork", &text, &words)?);
+    }
+    if let Some(text) = keys.salvage {
+        builder = builder.salvage(one_of("salvage", &text, &SWITCH)?);
+    }
+    if let Some(text) = keys.drainer_nice {
+        builder = builder.drainer_nice(number("drainer_nice", &text, -20..=19, "a nice value")?);
+    }
+    if let Some(text) = keys.patience_ms {
+        builder = builder.patience(milliseconds("patience_ms", &text)?);
+    }
+    if let Some(text) = keys.arena_directory {
+        builder = builder.arena_directory(path("arena_directory", &text)?);
+    }
+    if let Some(text) = keys.ring_bytes {
+        builder = builder.ring_bytes(bytes("ring_bytes", &text)?.next_power_of_two());
+    }
+    if let Some(text) = keys.max_memory_bytes {
+        builder = builder.max_memory_bytes(bytes("max_memory_bytes", &text)?);
+    }
+    if let Some(text) = keys.spool_bytes {
+        builder = builder.spool_bytes(bytes("spool_bytes", &text)?);
+    }
+    Ok(builder)
+}
+
+fn sync(text: &Text) -> Result<SyncPolicy, Wrong> {
+    match text.value.as_str() {
+        "at_stop" => Ok(SyncPolicy::AtStop),
+        "never" => Ok(SyncPolicy::Never),
+        _ => number("sync", text, 1..=DAY_MS, "")
+            .map(|ms| SyncPolicy::Every(Duration::from_millis(ms)))
+            .map_err(|_| refused("sync", text, "`at_stop`, `never` or a number of ms")),
+    }
+}
+
+fn path<'t>(name: &str, text: &'t Text) -> Result<&'t str, Wrong> {
+    let wanted = match text.value.as_str() {
+        "" => "a path",
+        // Of quoted values the parser expands none.
+        quoted if quoted.contains("${") => "a path, without quotes if there is a variable in it",
+        path => return Ok(path),
+    };
+    Err(refused(name, text, wanted))
+}
+
+fn milliseconds(name: &str, text: &Text) -> Result<Duration, Wrong> {
+    number(name, text, 1..=DAY_MS, "a whole number of ms").map(Duration::from_millis)
+}
+
+fn bytes(name: &str, text: &Text) -> Result<u64, Wrong> {
+    number(name, text, SMALLEST_RING..=1 << 40, "a number of bytes")
+}

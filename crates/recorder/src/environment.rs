@@ -1,0 +1,59 @@
+//! Settings from the environment: a recorder that is turned on without a rebuild.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::builder::Builder;
+use crate::error::{ConfigError, StartError};
+use crate::recorder::Recorder;
+
+/// Where to record.
+const CAPTURE: &str = "PERF_CAPTURE";
+/// The file with all settings.
+const CONFIG: &str = "PERF_CONFIG";
+
+impl Builder {
+    /// What `PERF_CONFIG` and `PERF_CAPTURE` ask for; `None` if neither is set, or if the file says `enabled: false`. A variable
+    /// with nothing in it counts as not set.
+    ///
+    /// # Errors
+    /// The file that `PERF_CONFIG` names cannot be used.
+    pub fn from_env() -> Result<Option<Self>, ConfigError> {
+        let capture = variable(CAPTURE);
+        let builder = match variable(CONFIG) {
+            Some(path) => from_file(&path)?,
+            None => capture.as_ref().map(|_| Self::default()),
+        };
+        Ok(match (builder, capture) {
+            (Some(builder), Some(path)) => Some(builder.capture(path)),
+            (builder, _) => builder,
+        })
+    }
+}
+
+impl Recorder {
+    /// Starts what the environment asks for; `None`, and nothing was done, if it asks for nothing. See [`Builder::from_env`]
+    /// for a program that adds to it.
+    ///
+    /// # Errors
+    /// The file that `PERF_CONFIG` names cannot be used, or the recorder does not start.
+    pub fn from_env() -> Result<Option<Self>, StartError> {
+        Builder::from_env()?.map(Builder::start).transpose()
+    }
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+#[cfg(feature = "config")]
+fn from_file(path: &Path) -> Result<Option<Builder>, ConfigError> {
+    Builder::from_config(path)
+}
+
+#[cfg(not(feature = "config"))]
+fn from_file(path: &Path) -> Result<Option<Builder>, ConfigError> {
+    Err(ConfigError::NotBuiltIn { path: path.into() })
+}
