@@ -158,6 +158,8 @@ pub enum WarningKind {
         /// Of so many traces.
         of: u64,
     },
+    /// Figures count kept records, of which there were more: the capture holds a sample, and they are not from its rollups.
+    SampledRecords,
     /// Traces are a sample of those that ran.
     SampledTraces {
         /// Traces that were kept.
@@ -256,6 +258,7 @@ impl WarningKind {
             Self::NoEventMatches { .. } => "no_event_matches",
             Self::NothingSelected => "nothing_selected",
             Self::IncompleteTraces { .. } => "incomplete_traces",
+            Self::SampledRecords => "sampled_records",
             Self::SampledTraces { .. } => "sampled_traces",
             Self::ClippedChildren { .. } => "clipped_children",
             Self::LossyTraces { .. } => "lossy_traces",

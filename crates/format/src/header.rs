@@ -23,6 +23,8 @@ use crate::{CaptureId, ClockSource};
 /// First bytes of a capture. The high bit, the CR LF pair and the end-of-file
 /// character catch transfers that are not binary, as in PNG.
 pub const MAGIC: [u8; 8] = *b"\x89PERF\r\n\x1a";
+/// The key of a label that says of a capture that it holds a sample of what its rollups count; its value says which.
+pub const SAMPLING_LABEL: &str = "perf.sampling";
 /// A reader refuses a file of a newer major version.
 pub const VERSION_MAJOR: u16 = 1;
 /// A newer minor version only adds what older readers may skip.

@@ -76,7 +76,9 @@ pub use clock::{ClockLine, ClockMap, ClockStep, MIN_RATE_SPAN_NS, STEP_NS, STEP_
 pub use codes::{ClockSource, CloseReason, EventKind, WarningCode};
 pub use error::{FormatError, Result};
 pub use events::{ChunkEncoder, ChunkFull, Columns, EventsChunk, Extra, Range, RunHead, Series};
-pub use header::{ClockDescriptor, FileHeader, Label, MAGIC, Origin, VERSION_MAJOR, VERSION_MINOR};
+pub use header::{
+    ClockDescriptor, FileHeader, Label, MAGIC, Origin, SAMPLING_LABEL, VERSION_MAJOR, VERSION_MINOR,
+};
 pub use ids::{CaptureId, EventId, RingId, SegmentId, SpanId, ThreadId, TraceId};
 pub use index::{ChunkEntry, Damage, Index, TornTail};
 pub use notes::{Close, Notes, OpenSpan, SelfCost, Warning};

@@ -3,14 +3,15 @@
 use std::thread;
 use std::time::Duration;
 
-use perf_format::{Anchor, CaptureId, ClockDescriptor, ClockSource, FileHeader, Label, Origin};
+use perf_format::{
+    Anchor, CaptureId, ClockDescriptor, ClockSource, FileHeader, Label, Origin, SAMPLING_LABEL,
+};
 use perf_probe::clock::{self, Source};
 
 use crate::anchors::ticks_per_second;
 use crate::builder::Settings;
 use crate::error::StartError;
 use crate::machine;
-use crate::sampling;
 
 /// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
 const RATE_BASE: Duration = Duration::from_millis(1);
@@ -45,7 +46,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
         value: value.clone(),
     };
     let sampling = (!settings.sampling.keeps_all()).then(|| Label {
-        key: sampling::LABEL.to_owned(),
+        key: SAMPLING_LABEL.to_owned(),
         value: settings.sampling.to_string(),
     });
     Ok(FileHeader {

@@ -14,9 +14,6 @@ use std::time::Duration;
 pub(crate) use keep::{Keeping, push_kept};
 pub(crate) use sampler::{Row, Sampler, lone};
 
-/// The label of a sampled capture's header. Its records are not all there, and a salvage that adds some must know.
-pub(crate) const LABEL: &str = "perf.sampling";
-
 /// How much of what is recorded the capture keeps. The default is everything.
 ///
 /// The choice is the drainer's, behind the histograms: percentiles, counts and sums of reports stay those of all records, and

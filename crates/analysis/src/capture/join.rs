@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use perf_format::{
     Anchor, CaptureId, ClockMap, CloseReason, EventId, FileHeader, LossEntry, Notes, OpenSpan,
-    SegmentId,
+    SAMPLING_LABEL, SegmentId,
 };
 
 use super::CaptureFile;
@@ -77,6 +77,12 @@ impl Capture {
             open_spans,
             files,
         }
+    }
+
+    /// Whether it holds a sample of what its rollups count.
+    pub(crate) fn is_sampled(&self) -> bool {
+        let labels = self.header().map_or(&[][..], |header| &header.labels);
+        labels.iter().any(|label| label.key == SAMPLING_LABEL)
     }
 
     /// The first header that is intact.

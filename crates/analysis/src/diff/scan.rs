@@ -15,7 +15,7 @@ use crate::threads::with_threads;
 use crate::traces::hash::NumberMap;
 use crate::traces::{Flow, FlowId, Trace, TraceOptions, TraceSink, Traces, traces_with};
 use crate::value::Percentile;
-use crate::warning::Warning;
+use crate::warning::{Warning, WarningKind};
 
 /// Flows that are told apart, at most.
 const MAX_FLOWS: usize = 256;
@@ -49,6 +49,7 @@ fn concerns(warning: &Warning) -> bool {
                 | Kind::NotClosed { .. }
                 | Kind::Salvage { .. }
                 | Kind::NothingSelected
+                | Kind::SampledRecords
         )
 }
 
@@ -85,7 +86,14 @@ fn one(set: &CaptureSet, options: &ReportOptions) -> Result<(Summary, Vec<Warnin
             summary.tick_ns = if rate > 0.0 { 1e9 / rate } else { 1.0 };
             (summary.records, summary.lost) = (capture.records, capture.lost);
         }
-        Ok((summary, traces.warnings))
+        let mut warnings = traces.warnings;
+        if set.captures().iter().any(|capture| capture.is_sampled()) {
+            warnings.push(Warning {
+                capture: Some(summary.path.clone()),
+                kind: WarningKind::SampledRecords,
+            });
+        }
+        Ok((summary, warnings))
     })
 }
 

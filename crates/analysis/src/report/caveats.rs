@@ -16,6 +16,9 @@ pub(super) fn overall(run: &Run<'_>, events: &[EventStats]) -> Vec<Warning> {
             scales: run.scales as u64,
         });
     }
+    if run.counts_kept_records() {
+        kinds.push(WarningKind::SampledRecords);
+    }
     kinds.extend(differing_units(events));
     kinds.extend(unknown_events(run));
     kinds.extend(few_samples(events));

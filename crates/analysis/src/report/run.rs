@@ -106,6 +106,14 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Whether figures come of single records, of which only a sample was kept.
+    pub(super) fn counts_kept_records(&self) -> bool {
+        let options = self.options;
+        let by_records = options.scan || options.exact || options.every_ns.is_some();
+        (by_records || self.timelines.iter().any(Timeline::is_bounded))
+            && self.captures.iter().any(|capture| capture.is_sampled())
+    }
+
     pub(super) fn report(&self) -> Result<Report, Error> {
         let cells = self.new_cells();
         let outcome = self.fill(&self.timelines, &cells)?;

@@ -59,10 +59,11 @@ pub(super) fn verify_file(
     };
     let mut held = Held::default();
     let mut events: BTreeMap<EventId, (u64, u64)> = BTreeMap::new();
+    let sampled = capture.is_sampled();
     for batch in groups(file).chunks(GROUPS_AT_A_TIME) {
         let outcomes: Vec<_> = batch
             .par_iter()
-            .map(|group| verify_group(file, group))
+            .map(|group| verify_group(file, group, sampled))
             .collect();
         for outcome in outcomes {
             let outcome = outcome?;
@@ -174,7 +175,11 @@ fn groups(file: &CaptureFile) -> Vec<Group<'_>> {
     groups
 }
 
-fn verify_group(file: &CaptureFile, group: &Group<'_>) -> Result<GroupOutcome, Error> {
+fn verify_group(
+    file: &CaptureFile,
+    group: &Group<'_>,
+    sampled: bool,
+) -> Result<GroupOutcome, Error> {
     let mut outcome = GroupOutcome::default();
     let mut bytes = Vec::new();
     let mut rows = RowCheck::default();
@@ -193,7 +198,7 @@ fn verify_group(file: &CaptureFile, group: &Group<'_>) -> Result<GroupOutcome, E
         if outcome.check_sums(entry, &bytes) {
             outcome.rollups += 1;
             let wrong = match RollupChunk::parse(&bytes, entry.offset) {
-                Ok(chunk) => compare(&chunk, &scanned),
+                Ok(chunk) => compare(&chunk, &scanned, sampled),
                 Err(error) => vec![error.to_string()],
             };
             let (offset, len) = (entry.offset, entry.head.chunk_len());

@@ -127,6 +127,7 @@ impl WarningKind {
                 "{} of {of} could not be measured: {open} had not ended, {cut} began before recording did; the slowest may be among them",
                 counted(open + cut, "trace")
             ),
+            Self::SampledRecords => "a sample of the records was kept, and these figures count kept ones alone, at least in part".to_owned(),
             Self::SampledTraces {
                 kept,
                 of,
@@ -220,6 +221,9 @@ impl WarningKind {
             Self::NothingSelected => "widen --since/--until, or leave out --skip",
             Self::IncompleteTraces { .. } => {
                 "record longer, and let spans end before the recorder stops; read the maximum as a lower bound"
+            }
+            Self::SampledRecords => {
+                "a plain `perf-analyze report` counts every record: without --scan, --exact, --skip, --since, --until and --every"
             }
             Self::SampledTraces { .. } => {
                 "percentiles of events are of all spans, kept or not: see `perf-analyze report`"

@@ -1,10 +1,11 @@
 //! `verify` finds what no checksum does: heads, rollups and clocks that disagree with the records.
 
 use perf_analysis::verify::{FileVerification, Finding, MAX_FINDINGS};
-use perf_analysis::{CaptureSet, OpenOptions, verify};
+use perf_analysis::{CaptureSet, OpenOptions, ReportOptions, WarningKind, report, verify};
 use perf_format::{
-    Anchor, ChunkKind, Columns, EventsChunk, Index, Rollup, RollupChunk, SegmentId, Tag,
-    encode_rollup,
+    Anchor, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, Columns, EventDescriptor,
+    EventId, EventKind, EventsChunk, FileHeader, Index, Label, Rollup, RollupChunk, Row, RunHead,
+    SegmentId, Tables, Tag, encode_rollup,
 };
 
 use crate::edge::Hand;
@@ -236,4 +237,89 @@ fn findings_are_bounded() {
         (verified.findings.len(), verified.more_findings),
         (MAX_FINDINGS, 9)
     );
+}
+
+/// A capture of which a sample was kept: `told` rows are in the rollup, `kept` of them in the chunk.
+fn sampled(told: &[u64], kept: &[u64], label: &str) -> Vec<u8> {
+    let header = FileHeader {
+        labels: vec![Label {
+            key: label.into(),
+            value: "1 in 10".into(),
+        }],
+        ..FileHeader::default()
+    };
+    let mut bytes = Vec::new();
+    header.encode(&mut bytes);
+    let mut stream = ChunkStream::new();
+    let event = EventDescriptor {
+        id: EventId(1),
+        kind: EventKind::SPAN,
+        name: "A".into(),
+        unit: "ns".into(),
+    };
+    let tables = Tables {
+        events: vec![event],
+        ..Tables::default()
+    };
+    stream.tables(&tables, &mut bytes);
+    let encoder = |values: &[u64]| {
+        let mut encoder = ChunkEncoder::new();
+        encoder.begin_run(RunHead::default()).unwrap();
+        for value in values {
+            let row = Row {
+                end_ticks: 1000,
+                value: *value,
+                event: EventId(1),
+                tag: Tag::SPAN_OK,
+                ..Row::default()
+            };
+            encoder.push(&row).unwrap();
+        }
+        encoder.end_run(told.len() as u32);
+        encoder
+    };
+    stream.sampled_events(&mut encoder(told), &mut encoder(kept), &mut bytes);
+    stream.rollup(&mut bytes);
+    let close = Close {
+        reason: CloseReason::STOPPED,
+        ..Close::default()
+    };
+    stream.close(close, &mut bytes);
+    bytes
+}
+
+#[test]
+fn the_rollup_of_a_sample_tells_at_least_what_was_kept() {
+    let label = perf_format::SAMPLING_LABEL;
+    let fine = verified(&sampled(&[5, 70, 70, 900], &[5, 70, 900], label));
+    assert_eq!((&fine.findings[..], fine.rollups), (&[][..], 1));
+    // No bin may hold less than the chunk.
+    let less = verified(&sampled(&[5, 70, 71, 900], &[5, 70, 70, 900], label));
+    only(&less, "rollup", "the bin from 70 should count 2");
+    // Nothing is missing in other captures.
+    let whole = verified(&sampled(&[5, 70, 70, 900], &[5, 70, 900], "version"));
+    only(&whole, "rollup", "the bin from 70 should count 1");
+}
+
+#[test]
+fn what_counts_only_kept_records_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = sampled(&[5, 70, 70, 900], &[5, 900], perf_format::SAMPLING_LABEL);
+    std::fs::write(dir.path().join("x.bin"), bytes).unwrap();
+    let set = CaptureSet::open(&[dir.path().into()], &OpenOptions::default()).unwrap();
+    let told = |options: ReportOptions| {
+        let report = report(&set, &options).unwrap();
+        let says = (report.warnings.iter())
+            .any(|warning| matches!(warning.kind, WarningKind::SampledRecords));
+        (report.events[0].count, says)
+    };
+    assert_eq!(told(ReportOptions::default()), (4, false));
+    for (scan, exact) in [(true, false), (false, true)] {
+        let options = ReportOptions {
+            scan,
+            exact,
+            ..ReportOptions::default()
+        };
+        assert_eq!(told(options), (2, true));
+    }
 }

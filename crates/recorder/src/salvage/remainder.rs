@@ -6,8 +6,8 @@ use perf_arena::reader::Reader;
 use perf_arena::{Loss, Record};
 use perf_format::{
     Anchors, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, FileHeader, FormatError,
-    Frame, Index, LossCause, LossEntry, Notes, RingId, Tables, ThreadDescriptor, ThreadId, Warning,
-    WarningCode,
+    Frame, Index, LossCause, LossEntry, Notes, RingId, SAMPLING_LABEL, Tables, ThreadDescriptor,
+    ThreadId, Warning, WarningCode,
 };
 
 use super::known::Known;
@@ -77,7 +77,7 @@ impl<'k, W: Write> Remainder<'k, W> {
             header
                 .labels
                 .iter()
-                .any(|label| label.key == sampling::LABEL)
+                .any(|label| label.key == SAMPLING_LABEL)
         });
         // New chunks come after those of the spool, in number and in clock segment.
         self.stream = ChunkStream::resume(self.known.next_seq, self.known.segment);
