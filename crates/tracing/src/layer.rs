@@ -113,12 +113,13 @@ impl Layer {
 /// The trace that a span which names none belongs to: its nearest recorded ancestor's; else the one that the thread is in,
 /// unless the program said that it has no parent; else one of its own.
 fn inherited<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, is_root: bool) -> Context {
-    let of = |ancestor: SpanRef<'a, S>| {
-        let extensions = ancestor.extensions();
-        extensions.get::<OpenSpan>().map(OpenSpan::context)
-    };
-    if let Some(context) = span.scope().skip(1).find_map(of) {
-        return context;
+    let mut ancestor = span.parent();
+    while let Some(span) = ancestor {
+        let known = span.extensions().get::<OpenSpan>().map(OpenSpan::context);
+        if let Some(context) = known {
+            return context;
+        }
+        ancestor = span.parent();
     }
     let current = Context::current();
     if is_root || current.trace.is_none() {

@@ -58,7 +58,19 @@
 //!
 //! # Cost
 //!
-//! `cargo run --release -p perf-tracing --example cost`.
+//! Most of it is the registry's and the look-ups in it that a layer needs; `perf-probe` by itself costs a tenth. Medians of
+//! interleaved rounds on a 2-core 2.6 GHz KVM machine, with a recorder that drains
+//! (`cargo run --release -p perf-tracing --example cost`); only ratios travel.
+//!
+//! | | ns |
+//! |---|---|
+//! | a span of `perf-probe` | 24 |
+//! | a span that the registry alone sees | 94 |
+//! | a span through this layer: created, entered, left, closed | 236 |
+//! | the same within another | 330 |
+//! | the same with its busy time | 251 |
+//! | the same with one annotation | 315 |
+//! | an event: nobody listens · a mark | 9 · 22 |
 
 #![forbid(unsafe_code)]
 

@@ -64,3 +64,73 @@ fn spread(address: usize) -> usize {
     let mixed = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> (u64::BITS - PLACES.ilog2())) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use perf_probe::Kind;
+    use tracing_core::callsite::{Callsite, Identifier};
+    use tracing_core::field::FieldSet;
+    use tracing_core::subscriber::Interest;
+    use tracing_core::{Level, metadata};
+
+    use super::*;
+
+    struct Somewhere;
+    static SOMEWHERE: Somewhere = Somewhere;
+
+    impl Callsite for Somewhere {
+        fn set_interest(&self, _: Interest) {}
+
+        fn metadata(&self) -> &Metadata<'_> {
+            unreachable!("nobody asks")
+        }
+    }
+
+    fn metadata(level: Level) -> &'static Metadata<'static> {
+        let fields = FieldSet::new(&[], Identifier(&SOMEWHERE));
+        let kind = metadata::Kind::SPAN;
+        Box::leak(Box::new(Metadata::new(
+            "span", "sites", level, None, None, None, fields, kind,
+        )))
+    }
+
+    /// More callsites than the table has places, so that some are behind the lock, seen by several threads at once.
+    #[test]
+    fn each_callsite_is_asked_once_and_keeps_its_answer() {
+        let all: Vec<_> = (0..PLACES + 1000)
+            .map(|number| {
+                metadata(if number % 3 == 0 {
+                    Level::WARN
+                } else {
+                    Level::INFO
+                })
+            })
+            .collect();
+        let sites = Sites::new();
+        let asked = AtomicUsize::new(0);
+        let make = |metadata: &'static Metadata<'static>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Site {
+                event: Event::overflow(Kind::Span),
+                busy: None,
+                directs: *metadata.level() == Level::WARN,
+                notes: false,
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for metadata in all.iter().chain(&all) {
+                        let site = sites.get(metadata, make);
+                        assert_eq!(site.directs, *metadata.level() == Level::WARN);
+                    }
+                });
+            }
+        });
+        assert_eq!(asked.into_inner(), all.len());
+        let behind = sites.more.into_inner().expect("no thread panicked").len();
+        assert!(behind >= 1000, "{behind}");
+    }
+}
