@@ -26,6 +26,7 @@
 //! recorded before; where it interrupts a recording of its own thread, its record is counted as lost. It must not be the
 //! first to record on its thread after a recorder was started or stopped: that allocates and frees memory, too.
 
+pub mod adapter;
 mod backend;
 pub mod clock;
 mod cold_lock;

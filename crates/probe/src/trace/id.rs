@@ -48,12 +48,9 @@ impl TraceId {
     /// The header is not of the form `00-<32 hex>-<16 hex>-<2 hex>` (lower case; a later version may be longer), or
     /// an id in it is one that must not be used.
     pub fn from_traceparent(header: &str) -> Result<Self, TraceparentError> {
-        let (high, low) = super::traceparent::parse(header)?;
-        let id = Self(low);
-        if high != 0 {
-            super::annotate_id(id, HIGH_HALF_KEY, super::traceparent::hex(high).as_str());
-        }
-        Ok(id)
+        let parent = super::Traceparent::parse(header)?;
+        parent.annotate_high();
+        Ok(parent.trace())
     }
 
     /// A new id, unlike any other: a random start for each process, then a permutation of a counter, so ids never

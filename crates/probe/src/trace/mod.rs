@@ -10,6 +10,7 @@ pub(crate) use id::fmix64;
 pub use id::{HIGH_HALF_KEY, TraceId, TraceparentError};
 pub use perf_arena::MAX_ANNOTATION_BYTES;
 use perf_arena::tag;
+pub use traceparent::Traceparent;
 pub(crate) use unique::{block as unique_block, forget_parent};
 
 use crate::local;
