@@ -135,7 +135,15 @@ fn crates_without_need_forbid_unsafe_code() {
             .find_map(|file| std::fs::read_to_string(folder.join(file)).ok())
             .expect("a crate has a root file")
     };
-    for name in ["analysis", "export", "render", "xtask", "probe-macros"] {
+    for name in [
+        "analysis",
+        "export",
+        "metrics",
+        "probe-macros",
+        "render",
+        "tracing",
+        "xtask",
+    ] {
         assert!(
             root_file(name).contains("#![forbid(unsafe_code)]"),
             "perf-{name} does not forbid unsafe code"
