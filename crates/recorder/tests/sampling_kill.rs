@@ -3,17 +3,16 @@
 mod common;
 
 use std::collections::HashMap;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use common::acknowledged::Acknowledged;
-use common::{Capture, child};
+use common::{Capture, child, killed};
 use perf_format::{Columns, EventsChunk, Tag, trace_hash};
 use perf_probe::{TraceId, events, record_histogram, trace};
-use perf_recorder::{Handoff, Recorder, Sampling, salvage};
+use perf_recorder::{Recorder, Sampling};
 
 events! {
     NUMBER: observation("") = "number";
@@ -35,15 +34,8 @@ fn child_main() {
     };
     let directory = Path::new(&directory);
     let acknowledged = Acknowledged::open(directory, THREADS);
-    let mut builder = Recorder::builder()
-        .capture(directory.join("x.bin"))
-        .arena_directory(directory.join("arena"))
-        .spool_bytes(1 << 20)
-        .sampling(Sampling::new().rate(1.0 / f64::from(ONE_IN)));
-    if std::env::var_os("KILL_AT").is_some() {
-        builder = builder.on_handoff(die_at);
-    }
-    let recorder = builder.start().expect("the recorder starts");
+    let sampling = Sampling::new().rate(1.0 / f64::from(ONE_IN));
+    let recorder = killed::recorder(Recorder::builder().sampling(sampling), directory);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let acknowledged = acknowledged.of(thread);
@@ -59,64 +51,11 @@ fn child_main() {
                 }
             });
         }
-        loop {
-            // Cuts chunks, so that all hand-offs take place all the time.
-            recorder.flush().expect("flushed");
-            thread::sleep(Duration::from_micros(700));
-        }
+        killed::flush_forever(&recorder)
     });
 }
 
-/// Kills the process when it reaches the hand-off `KILL_AT` for the `KILL_AFTER`th time.
-fn die_at(handoff: Handoff) {
-    static SEEN: AtomicU64 = AtomicU64::new(0);
-    let wanted = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse::<usize>().ok())
-    };
-    let place = Handoff::ALL.iter().position(|each| *each == handoff);
-    if place == wanted("KILL_AT") {
-        let seen = SEEN.fetch_add(1, Ordering::Relaxed);
-        if Some(seen as usize) == wanted("KILL_AFTER") {
-            child::die();
-        }
-    }
-}
-
-/// Lets a child die, saves what it left, and compares. Returns how many numbers the chunks have.
-fn kill_and_compare(envs: &[(&str, String)], kill_after: Option<Duration>) -> u64 {
-    let directory = child::memory_dir();
-    let path = directory.path();
-    child::private_dir(path, "arena");
-    let acknowledged = Acknowledged::open(path, THREADS);
-    let mut running = child::spawn("child_main", &path.display().to_string(), envs);
-    if let Some(after) = kill_after {
-        while acknowledged.of(0).load(Ordering::Acquire) == 0 {
-            assert!(
-                running.try_wait().expect("a child").is_none(),
-                "the child ended by itself"
-            );
-            thread::sleep(Duration::from_micros(200));
-        }
-        thread::sleep(after);
-        running.kill().expect("killed");
-    }
-    let status = running.wait().expect("a child");
-    assert_eq!(status.signal(), Some(libc::SIGKILL), "{status}");
-
-    let dead =
-        salvage::salvage_dead(Some(&path.join("arena")), None).expect("the arenas are listed");
-    let [dead] = dead.as_slice() else {
-        panic!("one arena: {dead:?}")
-    };
-    let saved = dead.saved.as_ref().expect("saved");
-    let (remainder, saved) = saved.as_ref().expect("there is something");
-    assert_eq!(saved.damage, [] as [String; 0]);
-    let captures = [Capture::open(&path.join("x.bin")), Capture::open(remainder)];
-    check(&captures, &acknowledged)
-}
-
+/// Returns how many numbers the chunks have.
 fn check(captures: &[Capture], acknowledged: &Acknowledged) -> u64 {
     let lost: u64 = captures.iter().map(|capture| capture.lost).sum();
     // By number, the weight and whether it stands for itself only.
@@ -185,28 +124,17 @@ fn numbers(capture: &Capture) -> Vec<(u64, u32, bool)> {
 
 #[test]
 fn at_random_moments() {
-    let mut seed = 0x51_7cc1_b727_u64;
     let mut kept = 0;
-    for _ in 0..child::repeats(60) {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        kept += kill_and_compare(&[], Some(Duration::from_micros((seed >> 33) % 40_000)));
-    }
+    killed::at_random_moments(THREADS, 60, 0x51_7cc1_b727, |killed| {
+        kept += check(&killed.captures, &killed.acknowledged);
+    });
     println!("{kept} records were compared");
     assert!(kept > 0);
 }
 
 #[test]
 fn at_every_handoff() {
-    for (place, handoff) in Handoff::ALL.iter().enumerate() {
-        for after in [0, 1, 2, 5, 11, 30].iter().cycle().take(child::repeats(12)) {
-            let envs = [
-                ("KILL_AT", place.to_string()),
-                ("KILL_AFTER", after.to_string()),
-            ];
-            println!("{handoff:?} for the {after}th time");
-            kill_and_compare(&envs, None);
-        }
-    }
+    killed::at_every_handoff(THREADS, 12, |killed| {
+        check(&killed.captures, &killed.acknowledged);
+    });
 }

@@ -4,6 +4,7 @@
 pub(crate) mod acknowledged;
 pub(crate) mod child;
 pub(crate) mod clocks;
+pub(crate) mod killed;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
