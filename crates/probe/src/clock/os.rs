@@ -50,8 +50,11 @@ pub(super) fn counter_is_invariant() -> bool {
     use core::arch::x86_64::__cpuid;
     const POWER_MANAGEMENT_LEAF: u32 = 0x8000_0007;
     const INVARIANT_TSC_BIT: u32 = 1 << 8;
-    __cpuid(0x8000_0000).eax >= POWER_MANAGEMENT_LEAF
-        && __cpuid(POWER_MANAGEMENT_LEAF).edx & INVARIANT_TSC_BIT != 0
+    #[allow(unused_unsafe, reason = "older compilers call it unsafe")]
+    // SAFETY: every x86-64 processor has the instruction.
+    let leaf = |number| unsafe { __cpuid(number) };
+    leaf(0x8000_0000).eax >= POWER_MANAGEMENT_LEAF
+        && leaf(POWER_MANAGEMENT_LEAF).edx & INVARIANT_TSC_BIT != 0
 }
 
 /// The generic timer runs at one rate by its architecture.
