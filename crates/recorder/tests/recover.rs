@@ -3,6 +3,7 @@
 mod common;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use common::{Capture, child};
 use perf_format::{CloseReason, EventsChunk};
 use perf_probe::{events, measure, record_histogram};
 use perf_recorder::salvage::{self, SalvageError, recover};
-use perf_recorder::{Recorder, salvage::remainder_path};
+use perf_recorder::{Handoff, Recorder, salvage::remainder_path};
 
 events! {
     NUMBER: observation("") = "number";
@@ -29,6 +30,7 @@ fn child_main() {
     let recorder = Recorder::builder()
         .capture(directory.join("x.bin"))
         .arena_directory(directory.join("arena"))
+        .on_handoff(stay)
         .start()
         .expect("the recorder starts");
     std::mem::forget(measure!(WORK));
@@ -38,8 +40,18 @@ fn child_main() {
             recorder.flush().expect("flushed");
         }
     }
+    ALL_FLUSHED.store(true, Ordering::SeqCst);
     (FLUSHED..ALL).for_each(|number| record_histogram(NUMBER, number));
     child::die();
+}
+
+static ALL_FLUSHED: AtomicBool = AtomicBool::new(false);
+
+/// Keeps the drainer, which comes when it likes, from taking what is to be in the ring when the child dies.
+fn stay(handoff: Handoff) {
+    while handoff == Handoff::Copied && ALL_FLUSHED.load(Ordering::SeqCst) {
+        thread::park();
+    }
 }
 
 /// A directory with a capture that was killed, and its arena.
