@@ -129,27 +129,9 @@ fn tables_in_a_pipe_are_those_in_files() {
         ("csv", "csv"),
         ("ndjson", "ndjson"),
     ] {
-        folder.stdout(&[
-            "export",
-            "trading.bin",
-            "--to",
-            form,
-            "--table",
-            "spans",
-            "-o",
-            "out",
-            "-q",
-        ]);
-        let args = [
-            "export",
-            "trading.bin",
-            "--to",
-            form,
-            "--table",
-            "spans",
-            "-o",
-            "-",
-        ];
+        let export = ["export", "trading.bin", "--to", form, "--table", "spans"];
+        folder.stdout(&[&export[..], &["-o", "out", "-q"]].concat());
+        let args = [&export[..], &["-o", "-"]].concat();
         let piped = folder.command(&args).output().expect("the binary starts");
         assert_eq!((piped.status.code(), piped.stderr), (Some(0), Vec::new()));
         let file = std::fs::read(folder.path(&format!("out/spans/{ID}.{extension}")));

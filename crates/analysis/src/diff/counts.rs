@@ -18,9 +18,10 @@ pub struct Counts {
     first: Vec<u32>,
     /// By slice: how many are less than every [`EVERY`]th value.
     marks: Vec<[u64; SLICES]>,
-    ok: [u64; SLICES],
-    failed: [u64; SLICES],
-    total: [u64; SLICES],
+    /// The sums over the slices before each of `0..=SLICES + MAX_BLOCK` of what ended well, of what failed, and of everything.
+    ok: [u64; ROW],
+    failed: [u64; ROW],
+    total: [u64; ROW],
 }
 
 /// The width of a bin, as a part of its values.
@@ -83,18 +84,24 @@ impl Blocks {
         let each = row.iter().zip(&self.times);
         each.map(|(count, times)| count * times).sum()
     }
+
+    /// The same of a row of running sums.
+    fn sum_of_running(&self, row: &[u64; ROW]) -> u64 {
+        let each = |start: &usize| row[start + self.length] - row[*start];
+        self.starts.iter().map(each).sum()
+    }
 }
 
 impl Counts {
     /// Of a series.
     pub fn of(series: &Series) -> Self {
-        let mut running = [0_u64; SLICES];
+        let mut so_far = [0_u64; SLICES];
         let mut next = [0_usize; SLICES];
         let (mut whole, mut entries) = (Vec::new(), Vec::new());
         let (mut first, mut marks) = (Vec::new(), Vec::new());
         for place in 0..series.values.len() {
             if place % EVERY == 0 {
-                marks.push(running);
+                marks.push(so_far);
             }
             first.push(entries.len() as u32);
             for (number, slice) in series.slices.iter().enumerate().take(SLICES) {
@@ -103,7 +110,7 @@ impl Counts {
                     continue;
                 };
                 next[number] += 1;
-                running[number] += count;
+                so_far[number] += count;
                 let mut left = *count;
                 while left > 0 {
                     let part = u32::try_from(left).unwrap_or(u32::MAX);
@@ -111,7 +118,7 @@ impl Counts {
                     left -= u64::from(part);
                 }
             }
-            whole.push(running.iter().sum());
+            whole.push(so_far.iter().sum());
         }
         first.push(entries.len() as u32);
         let by = |what: fn(&Slice) -> u64| {
@@ -119,7 +126,7 @@ impl Counts {
             for (sum, slice) in of.iter_mut().zip(&series.slices) {
                 *sum = what(slice);
             }
-            of
+            running(&of)
         };
         Self {
             unit: series.unit.clone(),
@@ -141,7 +148,7 @@ impl Counts {
 
     /// How many ended well.
     pub fn len(&self) -> u64 {
-        self.ok.iter().sum()
+        self.ok[SLICES]
     }
 
     /// Whether none did.
@@ -151,12 +158,12 @@ impl Counts {
 
     /// Everything, also what failed.
     pub fn total(&self) -> u64 {
-        self.total.iter().sum()
+        self.total[SLICES]
     }
 
     /// What failed.
     pub fn failed(&self) -> u64 {
-        self.failed.iter().sum()
+        self.failed[SLICES]
     }
 
     /// The entries of the value at `place`.
@@ -167,7 +174,7 @@ impl Counts {
     /// The place among the values of quantile `p` of the chosen blocks: the first that ⌈p·n⌉ of them do not exceed. The
     /// search begins at `near`. `None` if they hold nothing.
     pub fn quantile(&self, p: f64, blocks: &Blocks, near: usize) -> Option<usize> {
-        let all = blocks.sum(&self.ok);
+        let all = blocks.sum_of_running(&self.ok);
         if all == 0 {
             return None;
         }
@@ -229,12 +236,12 @@ impl Counts {
 
     /// What ended well of the chosen blocks.
     pub(super) fn ended_well(&self, blocks: &Blocks) -> u64 {
-        blocks.sum(&self.ok)
+        blocks.sum_of_running(&self.ok)
     }
 
     /// Everything of the chosen blocks.
     pub(super) fn ended(&self, blocks: &Blocks) -> u64 {
-        blocks.sum(&self.total)
+        blocks.sum_of_running(&self.total)
     }
 
     /// A place about the middle of the values.
@@ -249,7 +256,9 @@ impl Counts {
 
     /// Slices in which something ended well.
     pub(super) fn slices_used(&self) -> usize {
-        self.ok.iter().filter(|ok| **ok > 0).count()
+        (0..SLICES)
+            .filter(|slice| self.ok[slice + 1] > self.ok[*slice])
+            .count()
     }
 
     /// The value at a place.
@@ -289,17 +298,16 @@ impl Counts {
         blocks: &'a Blocks,
     ) -> impl Iterator<Item = f64> + 'a {
         let below = running(&self.no_greater(place));
-        let ok = running(&self.ok);
         blocks.starts.iter().map(move |start| {
             let (from, to) = (*start, *start + blocks.length);
-            (below[to] - below[from]) as f64 - p * (ok[to] - ok[from]) as f64
+            (below[to] - below[from]) as f64 - p * (self.ok[to] - self.ok[from]) as f64
         })
     }
 
     /// The share that failed of the chosen blocks. `None` if they hold nothing.
     pub fn failing(&self, blocks: &Blocks) -> Option<f64> {
-        let total = blocks.sum(&self.total);
-        (total > 0).then(|| blocks.sum(&self.failed) as f64 / total as f64)
+        let total = blocks.sum_of_running(&self.total);
+        (total > 0).then(|| blocks.sum_of_running(&self.failed) as f64 / total as f64)
     }
 
     /// For each chosen block: how many more of it failed than ought to if the share were `rate`.
@@ -308,10 +316,10 @@ impl Counts {
         rate: f64,
         blocks: &'a Blocks,
     ) -> impl Iterator<Item = f64> + 'a {
-        let (failed, total) = (running(&self.failed), running(&self.total));
         blocks.starts.iter().map(move |start| {
             let (from, to) = (*start, *start + blocks.length);
-            (failed[to] - failed[from]) as f64 - rate * (total[to] - total[from]) as f64
+            let total = (self.total[to] - self.total[from]) as f64;
+            (self.failed[to] - self.failed[from]) as f64 - rate * total
         })
     }
 }
