@@ -50,6 +50,9 @@ pub enum ErrorKind {
         /// The first bytes of the file.
         got: String,
     },
+    /// Compressed, but not in the way that a reader can find its place in.
+    #[error("is compressed by zstd, but {0}; decompress it (`zstd -d FILE`) and read the result")]
+    NotSeekable(String),
     /// Written by a newer major version.
     #[error(
         "is a capture of format version {got}: this program reads up to {expected}; update perf-analyze"

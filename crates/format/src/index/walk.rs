@@ -85,7 +85,11 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
         let Some(capture_id) = self.index.header.as_ref().map(|header| header.capture_id) else {
             return Ok(None);
         };
-        if !self.searcher.bytes(position, MAGIC.len())?.starts_with(&MAGIC) {
+        if !self
+            .searcher
+            .bytes(position, MAGIC.len())?
+            .starts_with(&MAGIC)
+        {
             return Ok(None);
         }
         let bytes = self.searcher.bytes(position, limits::MAX_FILE_HEAD_BYTES)?;
