@@ -24,7 +24,9 @@ pub enum ErrorKind {
     #[error("no such file; check the path")]
     NotFound,
     /// A directory that holds no capture.
-    #[error("holds no capture: expected files named *.bin; record one, or name the file")]
+    #[error(
+        "holds no capture: expected files named *.bin or *.bin.zst; record one, or name the file"
+    )]
     NoCaptures,
     /// A pipe, a device, a socket.
     #[error("is not a regular file; give a file that perf-recorder wrote")]
