@@ -11,6 +11,7 @@ use perf_probe::clock::{self, Source};
 use crate::anchors::ticks_per_second;
 use crate::builder::Settings;
 use crate::error::StartError;
+use crate::flight::Flight;
 use crate::machine;
 
 /// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
@@ -49,6 +50,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
         key: SAMPLING_LABEL.to_owned(),
         value: settings.sampling.to_string(),
     });
+    let flight = settings.flight.as_ref().map(Flight::label);
     Ok(FileHeader {
         capture_id,
         start_unix_ns: machine::unix_ns(),
@@ -64,7 +66,10 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
             reason: status.reason.to_string(),
             ticks_per_second: rate,
         },
-        labels: settings.labels.iter().map(label).chain(sampling).collect(),
+        labels: (settings.labels.iter().map(label))
+            .chain(sampling)
+            .chain(flight)
+            .collect(),
         ..FileHeader::default()
     })
 }
