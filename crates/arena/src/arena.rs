@@ -1,5 +1,6 @@
 //! The arena as the recording side sees it.
 
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering as StdOrdering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     pid: u32,
     /// Descriptor of the file, for the child of a fork to close; −1 = none.
     pub(crate) descriptor: AtomicI32,
+    /// Another descriptor for it to close; −1 = none.
+    socket: AtomicI32,
     pub(crate) mode: Mode,
     pub(crate) ring_bytes: u64,
     pub(crate) max_ring_bytes: u64,
@@ -65,6 +68,7 @@ impl Inner {
             closed_at: OnceLock::new(),
             pid: std::process::id(),
             descriptor: AtomicI32::new(-1),
+            socket: AtomicI32::new(-1),
             mode: config.mode,
             ring_bytes: match config.mode {
                 Mode::DropNewest => config.ring_bytes,
@@ -295,6 +299,13 @@ impl Arena {
         loss::read_all(&self.0.space.header().loss)
     }
 
+    /// Has [`forget`](Self::forget) close this descriptor as well: a socket that only the parent shall answer. `None`, to be said
+    /// before the descriptor is closed here, takes it back.
+    pub fn close_in_child(&self, descriptor: Option<BorrowedFd<'_>>) {
+        let number = descriptor.map_or(-1, |descriptor| descriptor.as_raw_fd());
+        self.0.socket.store(number, StdOrdering::Relaxed);
+    }
+
     /// In the child of a fork: lets go of the arena, so that no store of this process reaches it. The parent's arena, file
     /// and lock are untouched. It takes no lock and allocates nothing, so it can be called from a `pthread_atfork`
     /// handler. Producers that the child inherited can no longer be used to record; [`Producer::forget`] detaches them.
@@ -303,5 +314,6 @@ impl Arena {
         // An open descriptor would keep the parent's memory alive after the parent has removed the file, and its lock after
         // the parent is dead. While the parent lives, its own descriptor holds the lock: a close here does not drop it.
         sys::close(self.0.descriptor.swap(-1, StdOrdering::Relaxed));
+        sys::close(self.0.socket.swap(-1, StdOrdering::Relaxed));
     }
 }

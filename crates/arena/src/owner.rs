@@ -126,7 +126,13 @@ impl Owner {
 
     /// The staged records, in blocks of consecutive slots, in the order in which they were drained.
     pub fn staged(&self) -> impl Iterator<Item = StagedBlock<'_>> {
-        self.staging.blocks()
+        self.staging.blocks(0)
+    }
+
+    /// Those of them that came since the staging area had `from` slots in use: as [`staging_slots`](Self::staging_slots) said
+    /// then, if it was not cleared in between.
+    pub fn staged_since(&self, from: usize) -> impl Iterator<Item = StagedBlock<'_>> {
+        self.staging.blocks(from)
     }
 
     /// Slots of the staging area in use, and all of them.

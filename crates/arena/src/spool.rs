@@ -189,7 +189,14 @@ impl SpoolWriter {
 impl SpoolReader {
     /// The oldest frame, if there is one. It stays in the spool, and is found after a crash, until [`pop`](Self::pop).
     pub fn front(&mut self) -> Option<Frame<'_>> {
-        let (at, ready) = self.end.front();
+        self.peek(0).map(|(frame, _)| frame)
+    }
+
+    /// The frame that begins `after` bytes behind the oldest one, if there is one, and where the next begins. The frames before
+    /// it, back to the oldest, must not have been popped meanwhile: `after` is 0, or what an earlier call returned.
+    pub fn peek(&self, after: u64) -> Option<(Frame<'_>, u64)> {
+        let (tail, published) = self.end.front();
+        let (at, ready) = (tail.wrapping_add(after), published.checked_sub(after)?);
         if ready < FRAME_HEAD_BYTES {
             return None;
         }
@@ -200,10 +207,8 @@ impl SpoolReader {
         if frame_bytes(length) > ready.min(self.end.positions.size) {
             return None;
         }
-        Some(Frame {
-            tag,
-            parts: self.bytes_at(at.wrapping_add(FRAME_HEAD_BYTES), length),
-        })
+        let parts = self.bytes_at(at.wrapping_add(FRAME_HEAD_BYTES), length);
+        Some((Frame { tag, parts }, after + frame_bytes(length)))
     }
 
     /// Gives the oldest frame's room back: its bytes are safe elsewhere. Does nothing when there is none.

@@ -105,10 +105,11 @@ impl Staging {
         self.slots
     }
 
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = StagedBlock<'_>> {
+    /// The blocks from this slot on, at which one begins: 0, or what [`used_slots`](Self::used_slots) was.
+    pub(crate) fn blocks(&self, from: usize) -> impl Iterator<Item = StagedBlock<'_>> {
         // SAFETY: as `new` was promised.
         let all = unsafe { core::slice::from_raw_parts(self.records.as_ptr(), self.used) };
-        let mut rest = all;
+        let mut rest = all.get(from..).unwrap_or_default();
         core::iter::from_fn(move || {
             let (head, after) = rest.split_first()?;
             let slots = (head.0[2] as usize).min(after.len());

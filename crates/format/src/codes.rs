@@ -66,6 +66,8 @@ impl CloseReason {
     pub const ROTATED: CloseReason = CloseReason(3);
     /// Written by a tool, not recorded.
     pub const CONVERTED: CloseReason = CloseReason(4);
+    /// The last seconds of a flight recorder, written because of a trigger; recording goes on.
+    pub const SNAPSHOT: CloseReason = CloseReason(5);
 
     /// A short name, for people.
     pub fn name(self) -> &'static str {
@@ -74,6 +76,7 @@ impl CloseReason {
             CloseReason::SALVAGED => "salvaged",
             CloseReason::ROTATED => "rotated",
             CloseReason::CONVERTED => "converted",
+            CloseReason::SNAPSHOT => "snapshot",
             _ => "unknown",
         }
     }
@@ -105,4 +108,6 @@ impl WarningCode {
     pub const PRIORITY: WarningCode = WarningCode(9);
     /// A setting has not the effect that its name promises.
     pub const SETTINGS: WarningCode = WarningCode(10);
+    /// Recording was switched off, or on again.
+    pub const SWITCHED: WarningCode = WarningCode(11);
 }

@@ -25,6 +25,14 @@ use crate::{CaptureId, ClockSource};
 pub const MAGIC: [u8; 8] = *b"\x89PERF\r\n\x1a";
 /// The key of a label that says of a capture that it holds a sample of what its rollups count; its value says which.
 pub const SAMPLING_LABEL: &str = "perf.sampling";
+/// The key of a label that says of a part of a flight recorder why it was written.
+pub const TRIGGER_LABEL: &str = "perf.trigger";
+/// The key of a label that says when, in ns since 1970-01-01 UTC.
+pub const TRIGGER_AT_LABEL: &str = "perf.trigger_at";
+/// The key of a label that says how many triggers since the part before were not written, and what the last was.
+pub const TRIGGERS_MORE_LABEL: &str = "perf.triggers_more";
+/// The key of a label that says that a flight recorder recorded it, and how long its window is, in ns.
+pub const FLIGHT_LABEL: &str = "perf.flight";
 /// A reader refuses a file of a newer major version.
 pub const VERSION_MAJOR: u16 = 1;
 /// A newer minor version only adds what older readers may skip.

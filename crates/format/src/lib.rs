@@ -77,7 +77,8 @@ pub use codes::{ClockSource, CloseReason, EventKind, WarningCode};
 pub use error::{FormatError, Result};
 pub use events::{ChunkEncoder, ChunkFull, Columns, EventsChunk, Extra, Range, RunHead, Series};
 pub use header::{
-    ClockDescriptor, FileHeader, Label, MAGIC, Origin, SAMPLING_LABEL, VERSION_MAJOR, VERSION_MINOR,
+    ClockDescriptor, FLIGHT_LABEL, FileHeader, Label, MAGIC, Origin, SAMPLING_LABEL,
+    TRIGGER_AT_LABEL, TRIGGER_LABEL, TRIGGERS_MORE_LABEL, VERSION_MAJOR, VERSION_MINOR,
 };
 pub use ids::{CaptureId, EventId, RingId, SegmentId, SpanId, ThreadId, TraceId};
 pub use index::{ChunkEntry, Damage, Index, TornTail};

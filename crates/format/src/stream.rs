@@ -35,6 +35,8 @@ pub struct ChunkStream {
     /// Event bytes below which encoding the rollup would be in vain.
     next_try: u64,
     last_second: i64,
+    /// Chunks may be dropped again: a rollup of them would count what is not there.
+    is_without_rollups: bool,
     scratch: Vec<u8>,
 }
 
@@ -52,6 +54,12 @@ impl ChunkStream {
             window: Rollup::new(segment),
             ..ChunkStream::default()
         }
+    }
+
+    /// Writes no rollups: for captures whose chunks may be dropped again. The histograms since the start are kept all the same.
+    pub fn without_rollups(mut self) -> Self {
+        self.is_without_rollups = true;
+        self
     }
 
     /// The number of the next chunk.
@@ -185,6 +193,11 @@ impl ChunkStream {
         if self.window.is_empty() {
             return false;
         }
+        if self.is_without_rollups {
+            merge_last(&mut self.totals, &self.window);
+            self.window.clear(self.segment);
+            return false;
+        }
         self.scratch.clear();
         let fits = encode_rollup(&self.window, self.next_seq, &mut self.scratch).is_some();
         let needed = self.scratch.len() as u64 * ROLLUP_SHARE;
@@ -221,6 +234,11 @@ impl ChunkStream {
             rows: self.rows,
             ..close
         };
+        self.records(ChunkKind::CLOSE, &[close], out);
+    }
+
+    /// Appends the end of a part that was put together out of chunks of this stream, as `close` says it.
+    pub fn close_snapshot(&mut self, close: Close, out: &mut Vec<u8>) {
         self.records(ChunkKind::CLOSE, &[close], out);
     }
 

@@ -98,6 +98,11 @@ impl Segments {
         self.segment
     }
 
+    /// The rate of the ticks in the current segment, in Hz, as far as it is known.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        ticks_per_second(&self.first, &self.last)
+    }
+
     /// Takes the next anchor; gives it its segment. A break starts a new segment, to which the anchor belongs.
     pub(crate) fn place(&mut self, mut anchor: Anchor) -> (Anchor, Option<Break>) {
         let broken = self.broken(&anchor);

@@ -10,6 +10,7 @@ use perf_probe::clock::FakeClock;
 use crate::backend::ForkPolicy;
 use crate::drainer::Drainer;
 use crate::error::StartError;
+use crate::flight::Flight;
 use crate::handoff::Hook;
 use crate::recorder::Recorder;
 use crate::sampling::Sampling;
@@ -46,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) drainer_nice: Option<i32>,
     pub(crate) sync: SyncPolicy,
     pub(crate) sampling: Sampling,
+    pub(crate) flight: Option<Flight>,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
     pub(crate) salvage: bool,
@@ -68,6 +70,7 @@ impl Default for Builder {
             drainer_nice: None,
             sync: SyncPolicy::default(),
             sampling: Sampling::default(),
+            flight: None,
             fork: ForkPolicy::default(),
             install: true,
             salvage: true,
@@ -177,6 +180,17 @@ impl Builder {
     /// How much of what is recorded the capture keeps: by default everything.
     pub fn sampling(mut self, sampling: Sampling) -> Self {
         self.settings.sampling = sampling;
+        self
+    }
+
+    /// Records into memory, and writes only what a trigger asks for: the last seconds, as parts of a capture. The path that
+    /// [`capture`](Self::capture) names is then what the parts are called after, `x.bin` → `x.00000.bin`; nothing is created
+    /// before the first.
+    pub fn flight(mut self, flight: Flight) -> Self {
+        if let Some(bytes) = flight.max_bytes {
+            self.settings.arena.spool_bytes = bytes;
+        }
+        self.settings.flight = Some(flight);
         self
     }
 

@@ -33,6 +33,8 @@ struct Cut<'d> {
     spare: &'d mut Vec<Vec<u8>>,
     /// If some of the rows are left out.
     sampler: Option<&'d Sampler>,
+    /// Each chunk takes its rollup with it: one that is sampled, or that may be dropped again while others are not.
+    rolls: bool,
     pieces: Vec<Piece>,
     /// Records that no chunk took.
     refused: u64,
@@ -52,6 +54,10 @@ impl Drainer {
             stream: &mut self.stream,
             spare: &mut self.spare,
             sampler: self.sampler.as_ref().filter(|it| it.is_thinning()),
+            rolls: self
+                .sampler
+                .as_ref()
+                .is_some_and(|it| it.is_thinning() || self.keeper.is_some()),
             pieces: Vec::new(),
             refused: 0,
         };
@@ -130,7 +136,7 @@ impl Cut<'_> {
         };
         let Some(head) = head else { return };
         let mut rollup = Vec::new();
-        if self.sampler.is_some() {
+        if self.rolls {
             self.stream.rollup(&mut rollup);
             // In one piece, so that neither comes into the file without the other.
             if bytes.len() + rollup.len() <= self.chunks.max_piece_bytes {

@@ -11,6 +11,7 @@ use perf_probe::clock::{self, Source};
 use crate::anchors::ticks_per_second;
 use crate::builder::Settings;
 use crate::error::StartError;
+use crate::flight::Flight;
 use crate::{labels, machine};
 
 /// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
@@ -60,6 +61,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
         value: unit.to_owned(),
     });
     let own = settings.labels.iter().map(label);
+    let flight = settings.flight.as_ref().map(Flight::label);
     Ok(FileHeader {
         capture_id,
         start_unix_ns: machine::unix_ns(),
@@ -75,7 +77,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
             reason: status.reason.to_string(),
             ticks_per_second: rate,
         },
-        labels: own.chain(unit).chain(sampling).collect(),
+        labels: own.chain(unit).chain(sampling).chain(flight).collect(),
         ..FileHeader::default()
     })
 }

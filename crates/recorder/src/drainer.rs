@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perf_arena::{Owner, RECORD_BYTES};
-use perf_format::{Anchor, ChunkStream, LossCause, WarningCode, limits};
+use perf_format::{Anchor, ChunkStream, EventDescriptor, LossCause, WarningCode, limits};
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
 use crate::cut::Chunks;
+use crate::flight::Keeper;
 use crate::handoff::{Handoff, Hook};
 use crate::loss::Lost;
 use crate::machine;
@@ -36,12 +37,16 @@ pub struct Drainer {
     pub(crate) stream: ChunkStream,
     /// What leaves records out, if anything does.
     pub(crate) sampler: Option<Sampler>,
+    /// Of a flight recorder.
+    pub(crate) keeper: Option<Box<Keeper>>,
+    /// Events that the arena told of and the stream does not describe yet.
+    pub(crate) new_events: Vec<EventDescriptor>,
     /// Encoded, and not yet accepted.
     pub(crate) pieces: VecDeque<Piece>,
     pub(crate) spare: Vec<Vec<u8>>,
     max_slots: usize,
     max_piece_bytes: usize,
-    start: Instant,
+    pub(crate) start: Instant,
     second: i64,
     /// Slots that the sampler does not know of yet.
     uncounted: u64,
@@ -113,6 +118,7 @@ pub(crate) struct Parts {
     pub(crate) progress: Arc<Progress>,
     pub(crate) hook: Option<Hook>,
     pub(crate) sampler: Option<Sampler>,
+    pub(crate) keeper: Option<Keeper>,
 }
 
 impl Drainer {
@@ -122,8 +128,13 @@ impl Drainer {
         Self {
             owner: parts.owner,
             chunks: Chunks::new(parts.max_piece_bytes),
+            stream: match parts.keeper.is_some() && parts.sampler.is_none() {
+                true => ChunkStream::new().without_rollups(),
+                false => ChunkStream::new(),
+            },
             sampler: parts.sampler,
-            stream: ChunkStream::new(),
+            keeper: parts.keeper.map(Box::new),
+            new_events: Vec::new(),
             pieces: VecDeque::new(),
             spare: Vec::new(),
             max_slots: limits::MAX_CHUNK_ROWS.min(staging_slots).min(slots_a_piece),
@@ -185,6 +196,7 @@ impl Drainer {
         self.books.round(now.since_start);
         let mut round = self.take_out(now, outlet);
         if !round.is_blocked {
+            self.keep_up(now, outlet.bytes());
             self.housekeeping(now);
             round.is_blocked = !self.offer(outlet);
         }
@@ -211,11 +223,15 @@ impl Drainer {
                 return round;
             }
             let hook = self.hook;
+            let looked = self.before_look();
             let drained = self.owner.drain_hooked(self.max_slots, |step| {
                 if let Some(hook) = hook {
                     hook(step.into());
                 }
             });
+            if let Some(from) = looked.filter(|_| drained.slots > 0) {
+                self.look(from);
+            }
             self.books.drained(&drained);
             round.slots += drained.slots as u64;
             self.uncounted += drained.slots as u64;

@@ -45,6 +45,15 @@ pub enum StartError {
     /// The process already has a recorder.
     #[error(transparent)]
     AlreadyInstalled(#[from] perf_probe::AlreadyInstalled),
+    /// A flight recorder writes files of its own: it goes neither to a sink nor to a storage.
+    #[error("a flight recorder has no destination but a path: call `capture` on its builder")]
+    FlightWithoutPath,
+    /// The flight recorder cannot wait for this signal.
+    #[error("signal {signal} cannot trigger a flight recorder; take SIGUSR1 or SIGUSR2")]
+    Signal {
+        /// Its number.
+        signal: i32,
+    },
     /// A thread could not be started, or random bytes not be read.
     #[error("cannot {action}")]
     System {
@@ -54,6 +63,38 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Why there is no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The storage did not take it in time. The recorder goes on trying.
+    #[error("the snapshot could not be written in time")]
+    TimedOut,
+    /// The recorder has stopped, or belongs to the parent process.
+    #[error("the recorder is not running")]
+    NotRunning,
+    /// The capture does not go into a file of the recorder's own.
+    #[error("the recorder has no file: it records to a sink or a storage")]
+    NoFile,
+    /// The part could not be written. What it would have held stays in the window.
+    #[error("cannot write {}: {error}", path.display())]
+    Write {
+        /// The part.
+        path: PathBuf,
+        /// What the system said.
+        error: String,
+    },
+}
+
+impl From<FlushError> for SnapshotError {
+    fn from(error: FlushError) -> Self {
+        match error {
+            FlushError::TimedOut => Self::TimedOut,
+            FlushError::NotRunning => Self::NotRunning,
+        }
+    }
 }
 
 /// Why a recorder did not end cleanly.

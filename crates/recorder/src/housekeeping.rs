@@ -30,7 +30,8 @@ impl Drainer {
     /// Describes the events and threads that are new, before the first chunk that speaks of them.
     pub(crate) fn queue_tables(&mut self) {
         let threads = self.owner.take_new_threads();
-        let events = self.owner.take_new_events();
+        self.meet_events();
+        let events = std::mem::take(&mut self.new_events);
         let threads: Vec<_> = threads
             .into_iter()
             .map(|thread| {
@@ -42,21 +43,40 @@ impl Drainer {
                 }
             })
             .collect();
-        let events: Vec<_> = events.into_iter().map(event_descriptor).collect();
         if let Some(sampler) = &mut self.sampler {
             for event in &events {
                 sampler.meet(event.id, &event.name);
             }
         }
-        for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
-            self.queue_table(Tables {
-                threads: threads.to_vec(),
-                ..Tables::default()
-            });
+        if let Some(keeper) = &mut self.keeper {
+            keeper.meet_threads(&threads);
         }
+        self.queue_threads(&threads);
         for events in events.chunks(DESCRIPTORS_A_PIECE) {
             self.queue_table(Tables {
                 events: events.to_vec(),
+                ..Tables::default()
+            });
+        }
+    }
+
+    /// Takes in the events that are new.
+    pub(crate) fn meet_events(&mut self) {
+        let events = self.owner.take_new_events();
+        if events.is_empty() {
+            return;
+        }
+        let events: Vec<_> = events.into_iter().map(event_descriptor).collect();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.meet_events(&events);
+        }
+        self.new_events.extend(events);
+    }
+
+    pub(crate) fn queue_threads(&mut self, threads: &[ThreadDescriptor]) {
+        for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
+            self.queue_table(Tables {
+                threads: threads.to_vec(),
                 ..Tables::default()
             });
         }
@@ -82,6 +102,9 @@ impl Drainer {
             debug_assert_eq!(segment, SegmentId(before.0 + 1));
             self.queue(bytes);
             self.warnings.add(WarningCode::CLOCK, ticks, broken.message);
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.anchored(self.start.elapsed(), &anchor);
         }
         let mut bytes = self.buffer();
         self.stream.anchors(&[anchor], &mut bytes);
@@ -129,10 +152,10 @@ impl Drainer {
             ..Notes::default()
         };
         self.queue_notes(&notes);
-        self.forget_ended_threads();
+        self.forget_ended_threads(now);
     }
 
-    fn queue_notes(&mut self, notes: &Notes) {
+    pub(crate) fn queue_notes(&mut self, notes: &Notes) {
         let mut bytes = self.buffer();
         self.stream.notes(notes, &mut bytes);
         self.queue(bytes);
@@ -162,8 +185,12 @@ impl Drainer {
         entries
     }
 
-    fn forget_ended_threads(&mut self) {
+    fn forget_ended_threads(&mut self, now: Moment) {
         let living = self.owner.rings();
+        if let Some(keeper) = &mut self.keeper {
+            let living = living.iter().map(|ring| ring.thread).collect();
+            keeper.forget_threads(now.since_start, &living);
+        }
         if self.threads.len() > living.len() {
             self.threads
                 .retain(|thread, _| living.iter().any(|ring| ring.thread == *thread));

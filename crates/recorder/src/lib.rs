@@ -77,6 +77,7 @@ mod describe;
 mod drainer;
 mod environment;
 mod error;
+mod flight;
 mod handoff;
 mod housekeeping;
 mod labels;
@@ -102,7 +103,8 @@ mod writer;
 pub use backend::ForkPolicy;
 pub use builder::Builder;
 pub use drainer::{Drainer, Round};
-pub use error::{ConfigError, FlushError, StartError, StopError};
+pub use error::{ConfigError, FlushError, SnapshotError, StartError, StopError};
+pub use flight::{Flight, FlightStatus};
 #[doc(hidden)]
 pub use handoff::{Handoff, Hook};
 pub use loss::Lost;

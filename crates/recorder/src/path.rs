@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::StartError;
+use crate::machine;
 
 /// How many names are tried in a directory before giving up: recorders of one process, started in one second.
 const NAMES_TRIED: u32 = 1_000;
 /// Captures may hold names and ids of customers: nobody but the owner and the group reads them.
-const CAPTURE_MODE: u32 = 0o640;
+pub(crate) const CAPTURE_MODE: u32 = 0o640;
 
 /// Creates the capture's file.
 ///
@@ -68,6 +69,41 @@ pub(crate) fn for_child(asked: &Path) -> PathBuf {
         name.push(extension);
     }
     asked.with_file_name(name)
+}
+
+/// What the parts of a flight recorder are named after; nothing is created. A path that ends in `/`, or that is a directory,
+/// gets a name by UTC time, process id and chance: there is no file that would keep others from it.
+///
+/// # Errors
+/// There is such a file, the directory cannot be made, or there is no chance to be had.
+pub(crate) fn base(asked: &Path) -> Result<PathBuf, StartError> {
+    if !is_directory(asked) {
+        let base = absolute(asked);
+        let first = base.with_extension("00000.bin");
+        return match [&base, &first]
+            .iter()
+            .find(|path| path.symlink_metadata().is_ok())
+        {
+            Some(path) => Err(StartError::CaptureExists {
+                path: path.to_path_buf(),
+            }),
+            None => Ok(base),
+        };
+    }
+    fs::create_dir_all(asked).map_err(|source| StartError::Directory {
+        path: asked.into(),
+        source,
+    })?;
+    let id = machine::random_id().map_err(|source| StartError::System {
+        action: "read random bytes for a name",
+        source,
+    })?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let pid = std::process::id();
+    let name = format!("{}-{pid}-{:02x}{:02x}.bin", utc_stamp(now), id[0], id[1]);
+    Ok(absolute(&asked.join(name)))
 }
 
 fn create_named_by_time(directory: &Path) -> Result<(File, PathBuf), StartError> {

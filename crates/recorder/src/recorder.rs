@@ -10,8 +10,9 @@ use perf_probe::{Handle, InstallGuard};
 
 use crate::backend::FOLLOWER;
 use crate::builder::Builder;
-use crate::error::{FlushError, StartError, StopError};
-use crate::live::{NotEnded, Shared, Threads};
+use crate::error::{FlushError, SnapshotError, StartError, StopError};
+use crate::flight::{self, Kind};
+use crate::live::{Engine, NotEnded, Shared, Threads};
 use crate::loss::{self, Lost};
 use crate::sampling::Sampler;
 use crate::status::Status;
@@ -38,6 +39,7 @@ pub struct Recorder {
 struct Running {
     shared: Arc<Shared>,
     threads: Threads,
+    flight: Option<flight::Running>,
     installed: Option<InstallGuard>,
 }
 
@@ -45,7 +47,7 @@ struct Running {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// The capture's file, if it went into one.
+    /// The capture's file, if it went into one; of a flight recorder the last part that it wrote.
     pub capture: Option<PathBuf>,
     /// Records in the capture. With [`sampled_out`](Self::sampled_out), [`lost`](Self::lost), and with what [`perf_probe::losses`] counts from the stop on,
     /// these are all that were attempted, each in one of them only. The record that a thread was in the midst of at the
@@ -74,12 +76,14 @@ impl Recorder {
     pub(crate) fn new(
         shared: Arc<Shared>,
         threads: Threads,
+        flight: Option<flight::Running>,
         handle: Handle,
         path: Option<PathBuf>,
     ) -> Self {
         let running = Some(Running {
             shared,
             threads,
+            flight,
             installed: None,
         });
         Self {
@@ -103,7 +107,7 @@ impl Recorder {
         &self.handle
     }
 
-    /// The capture's file, if it goes into one.
+    /// The capture's file, if it goes into one; of a flight recorder, what its parts are named after.
     pub fn capture_path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -163,6 +167,7 @@ impl Recorder {
             failing: shared.progress.failing(),
             warnings: engine.drainer.warnings.kept().to_vec(),
             uptime: self.started.elapsed(),
+            flight: running.flight.as_ref().map(flight::Running::status),
         }
     }
 
@@ -178,26 +183,25 @@ impl Recorder {
     /// # Errors
     /// The storage did not take it in time, or the recorder does not run.
     pub fn flush(&self) -> Result<(), FlushError> {
-        let running = self.running().ok_or(FlushError::NotRunning)?;
-        let shared = &running.shared;
-        let offset = shared.push_out().ok_or(FlushError::TimedOut)?;
-        if shared.engine().outlet.end_offset().is_none() {
-            return Ok(());
-        }
-        shared.progress.ask_sync(offset);
-        running.threads.wake_writer();
-        if running
-            .shared
-            .progress
-            .wait_for_sync(offset, running.shared.patience)
-        {
-            Ok(())
-        } else {
-            Err(FlushError::TimedOut)
-        }
+        self.running().ok_or(FlushError::NotRunning)?.flush()
     }
 
-    /// Stops recording, and completes the capture.
+    /// A capture with everything that was recorded before this call, safe on the disk. A flight recorder writes the next part,
+    /// and notes in it why; any other flushes, and its file is the answer.
+    ///
+    /// # Errors
+    /// It could not be written, or not in time; or the capture does not go into a file.
+    pub fn snapshot(&self, why: &str) -> Result<PathBuf, SnapshotError> {
+        let running = self.running().ok_or(SnapshotError::NotRunning)?;
+        if let Some(flight) = &running.flight {
+            return flight.desk.ask(Kind::Snapshot, why);
+        }
+        let path = self.path.clone().ok_or(SnapshotError::NoFile)?;
+        running.flush()?;
+        Ok(path)
+    }
+
+    /// Stops recording, and completes the capture. Of a flight recorder it writes nothing but what was triggered already.
     ///
     /// # Errors
     /// The storage did not take everything in time; or one of the recorder's threads panicked, which is a bug. In both
@@ -216,6 +220,15 @@ impl Recorder {
         // The probes first: what comes later is counted as lost, and the rings get no more.
         drop(running.installed.take());
         self.handle.close();
+        let (mut last_part, mut failing) = (None, None);
+        if let Some(flight) = running.flight.take() {
+            let desk = Arc::clone(&flight.desk);
+            failing = match flight.stop(running.shared.patience) {
+                true => desk.failing(),
+                false => Some("a write does not return".to_owned()),
+            };
+            last_part = Some(desk.last_part());
+        }
         let shared = running.shared;
         match running.threads.stop(&shared) {
             Ok(()) => {}
@@ -229,6 +242,12 @@ impl Recorder {
                     error: "a write does not return".to_owned(),
                 });
             }
+        }
+        if let Some(error) = failing {
+            let bytes = shared.engine().unwritten_bytes();
+            // What was to be written stays in the arena, for whoever salvages it; a write that hangs may still read there.
+            drop(Arc::into_inner(shared));
+            return Err(StopError::Unwritten { bytes, error });
         }
         let complete = shared.engine().drainer.is_complete();
         let written = shared
@@ -249,10 +268,11 @@ impl Recorder {
                 error: failing.unwrap_or_else(|| "too slow".to_owned()),
             });
         }
-        Ok(self.close(engine))
+        Ok(self.close(engine, last_part))
     }
 
-    fn close(&self, engine: crate::live::Engine) -> Stopped {
+    /// `last_part` is that of a flight recorder.
+    fn close(&self, engine: Engine, last_part: Option<Option<PathBuf>>) -> Stopped {
         let bytes = engine.bytes(&engine.drainer.progress);
         let mut drainer = engine.drainer;
         let (troubles, _) = drainer.progress.take_troubles();
@@ -260,7 +280,7 @@ impl Recorder {
             drainer.warnings.add_of_storage(trouble, 0);
         }
         let stopped = Stopped {
-            capture: self.path.clone(),
+            capture: last_part.unwrap_or_else(|| self.path.clone()),
             records: drainer.stream.rows(),
             sampled_out: drainer.stream.sampled_out(),
             lost: drainer.lost.clone(),
@@ -287,6 +307,23 @@ impl Recorder {
     /// Whether this process was forked off after the recorder had started.
     fn is_foreign(&self) -> bool {
         self.pid != std::process::id()
+    }
+}
+
+impl Running {
+    fn flush(&self) -> Result<(), FlushError> {
+        let shared = &self.shared;
+        let offset = shared.push_out().ok_or(FlushError::TimedOut)?;
+        if shared.engine().outlet.end_offset().is_none() {
+            return Ok(());
+        }
+        shared.progress.ask_sync(offset);
+        self.threads.wake_writer();
+        if shared.progress.wait_for_sync(offset, shared.patience) {
+            Ok(())
+        } else {
+            Err(FlushError::TimedOut)
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Bringing a recorder up: clock, file, arena, threads, and only then the probes.
 
+mod armed;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use perf_arena::{About, Owner};
-use perf_format::{Anchor, WarningCode};
+use perf_format::{Anchor, FileHeader, WarningCode};
 use perf_probe::Handle;
 
 use crate::backend::{ForkPolicy, ProbeBackend};
@@ -13,6 +15,7 @@ use crate::builder::{Builder, Destination, Settings};
 use crate::describe::{describe, measure_rate};
 use crate::drainer::{Drainer, Parts};
 use crate::error::StartError;
+use crate::flight::{self, Keeper};
 use crate::live::{Engine, Shared, Threads, start_syncer, start_writer};
 use crate::outlet::{Outlet, SinkOutlet, SpoolOutlet};
 use crate::progress::Progress;
@@ -41,7 +44,10 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
     } = builder;
     let first = (settings.read_anchor)();
     let remarks = salvaged(&settings, &destination);
-    let opened = open(destination)?;
+    let opened = match settings.flight {
+        Some(_) => armed::open(destination)?,
+        None => open(destination)?,
+    };
     let made = begin(&settings, opened.path.as_deref(), &first);
     let started = made.and_then(|begun| {
         run(
@@ -54,6 +60,7 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
         )
     });
     if started.is_err()
+        && settings.flight.is_none()
         && let Some(path) = &opened.path
     {
         // Ours, and empty or nearly so: a start that fails leaves nothing behind.
@@ -105,6 +112,9 @@ fn open(destination: Destination) -> Result<Opened, StartError> {
 struct Begun {
     owner: Owner,
     header: Vec<u8>,
+    described: FileHeader,
+    keeper: Option<Keeper>,
+    flight: Option<flight::Starting>,
     first: Anchor,
     handle: Handle,
     ticks_per_second: f64,
@@ -157,6 +167,9 @@ fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Beg
     Ok(Begun {
         owner,
         header: bytes,
+        described: header,
+        keeper: None,
+        flight: None,
         first: first.clone(),
         handle,
         ticks_per_second: rate,
@@ -179,6 +192,7 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
         progress: begun.progress,
         hook: settings.hook,
         sampler,
+        keeper: begun.keeper,
     });
     drainer.books.ns_per_record = begun.ns_per_record;
     drainer.nice = settings.drainer_nice;
@@ -208,6 +222,7 @@ fn run(
                 return Err(error);
             }
         };
+    let flight = begun.flight.take();
     let mut drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
     for message in remarks {
         drainer
@@ -232,7 +247,17 @@ fn run(
             return Err(failed(error));
         }
     };
-    let mut recorder = Recorder::new(shared, threads, handle, path);
+    let flight = match flight.map(|flight| flight.run(&shared)).transpose() {
+        Ok(flight) => flight,
+        Err(error) => {
+            let _ = threads.stop(&shared);
+            if let Some(shared) = Arc::into_inner(shared) {
+                let _ = shared.into_engine().drainer.owner.close();
+            }
+            return Err(error);
+        }
+    };
+    let mut recorder = Recorder::new(shared, threads, flight, handle, path);
     if settings.install {
         recorder.install()?;
     }
@@ -250,6 +275,9 @@ fn connect(
     path: Option<&Path>,
     begun: &mut Begun,
 ) -> Result<Connected, StartError> {
+    if let (Some(flight), Some(base)) = (&settings.flight, path) {
+        return armed::connect(settings, flight, base, begun);
+    }
     match (storage, sink) {
         (Some(storage), _) => {
             let (outlet, writer) = start_file(settings, storage, path, begun)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use perf_format::{SelfCost, Warning};
 
+use crate::flight::FlightStatus;
 use crate::live::Engine;
 use crate::loss::{self, Lost};
 
@@ -46,6 +47,8 @@ pub struct Status {
     pub warnings: Vec<Warning>,
     /// How long it has been recording.
     pub uptime: Duration,
+    /// What a flight recorder holds and has written; `None` of any other.
+    pub flight: Option<FlightStatus>,
 }
 
 /// One thread's ring at one moment.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use perf_format::{
-    Anchor, ChunkHead, ChunkKind, EventsChunk, FileHeader, Frame, Index, LossEntry, ReadAt, Result,
-    SegmentId, Tables,
+    Anchor, ChunkHead, ChunkKind, Close, CloseReason, EventsChunk, FileHeader, Frame, Index,
+    LossEntry, ReadAt, Result, SegmentId, Tables,
 };
 
 /// Slots of one ring, as stretches of sequence numbers that do not touch: first and last of each. One that lies across the
@@ -138,8 +138,12 @@ impl Known {
         self.tables.events.extend(index.tables.events);
         self.tables.threads.extend(index.tables.threads);
         self.add_anchors(index.anchors.anchors);
-        self.has_open_spans |= !index.open_spans.is_empty();
-        self.is_closed |= index.close.is_some();
+        // A flight recorder goes on after each part.
+        let goes_on = |close: &Close| close.reason == CloseReason::SNAPSHOT;
+        if !index.close.as_ref().is_some_and(goes_on) {
+            self.has_open_spans |= !index.open_spans.is_empty();
+            self.is_closed |= index.close.is_some();
+        }
         self.header = self.header.take().or(index.header);
     }
 

@@ -13,7 +13,7 @@ use perf_format::{CaptureId, FileHeader, Index};
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
 use super::{SalvageError, io_error, new_file, remainder_path};
-use crate::machine;
+use crate::{flight, machine};
 
 /// How long an arena stays that cannot be saved because its capture's directory is gone and there is no other place, or
 /// because it cannot be read. Counted from when the arena last grew, at the latest when its process died.
@@ -228,6 +228,11 @@ fn save(
     })?;
     let mut known = Known::default();
     let has_capture = add_if_of(&mut known, capture, id);
+    for part in (0..).map(|part| flight::part_path(capture, part)) {
+        if !add_if_of(&mut known, &part, id) {
+            break;
+        }
+    }
     if remainder.exists() {
         // It is complete, since it got its name last: only the arena was not removed any more.
         return Ok(None);
@@ -238,8 +243,24 @@ fn save(
     let header = FileHeader::parse(&about.metadata).map(|(header, _)| header);
     let mut header = header.unwrap_or_else(|_| header_of(about, &known));
     header.origin.arena.clear();
+    if let Some(label) = flight::label_of_kill(&header.labels) {
+        header.labels.push(label);
+        header.start_unix_ns = first_anchor(reader).unwrap_or(header.start_unix_ns);
+        // A part that the kill caught in the making: its chunks are in the arena still.
+        let _ = fs::remove_file(flight::temporary(capture));
+    }
     let saved = write(reader, &mut known, &header, &remainder)?;
     Ok(Some((remainder, saved)))
+}
+
+/// When the oldest anchor was read that the spool of a flight recorder has: about where its window begins.
+fn first_anchor(reader: &mut Reader<'_>) -> Option<i64> {
+    let chunks = reader.spooled();
+    let anchors = chunks
+        .iter()
+        .filter_map(|chunk| Index::build(&chunk.bytes).ok());
+    let anchors = anchors.flat_map(|index| index.anchors.anchors);
+    anchors.map(|anchor| anchor.realtime_ns).min()
 }
 
 /// A header out of what the arena itself says, when the one that the recorder had put there is damaged.
