@@ -12,6 +12,14 @@ const CAPTURE: &str = "PERF_CAPTURE";
 /// The file with all settings.
 const CONFIG: &str = "PERF_CONFIG";
 
+/// Whether recorders can be controlled from outside: `0` turns that off.
+const CONTROL: &str = "PERF_CONTROL";
+
+/// What the environment says of control from outside.
+pub(crate) fn allows_control() -> bool {
+    env::var_os(CONTROL).is_none_or(|value| value != "0")
+}
+
 impl Builder {
     /// What `PERF_CONFIG` and `PERF_CAPTURE` ask for; `None` if neither is set, or if the file says `enabled: false`. A variable
     /// with nothing in it counts as not set.

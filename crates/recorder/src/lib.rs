@@ -59,6 +59,7 @@
 //! | `recorder.drainer_nice` | [`Builder::drainer_nice`], −20 to 19 |
 //! | `recorder.patience_ms` | [`Builder::patience`], in ms |
 //! | `recorder.arena_directory` | [`Builder::arena_directory`] |
+//! | `recorder.control` | [`Builder::control`]: `true` or `false`; `PERF_CONTROL=0` goes before the default |
 //! | `recorder.ring_bytes`, `max_memory_bytes`, `spool_bytes` | the builder's of the same names, in bytes |
 //! | `recorder.flight` | [`Builder::flight`], with any of the keys below; `{}` is enough |
 //! | `recorder.flight.window_ms` | [`Flight::last`], in ms; by default 30000 |
@@ -76,12 +77,14 @@ mod builder;
 mod calibrate;
 #[cfg(feature = "config")]
 mod config;
+pub mod control;
 mod cut;
 mod describe;
 mod drainer;
 mod environment;
 mod error;
 mod flight;
+mod front;
 mod handoff;
 mod housekeeping;
 mod live;

@@ -152,6 +152,9 @@ fn recorder(mut builder: Builder, keys: RecorderKeys) -> Result<Builder, Wrong> 
     if let Some(text) = keys.salvage {
         builder = builder.salvage(one_of("salvage", &text, &SWITCH)?);
     }
+    if let Some(text) = keys.control {
+        builder = builder.control(one_of("control", &text, &SWITCH)?);
+    }
     if let Some(text) = keys.drainer_nice {
         builder = builder.drainer_nice(number("drainer_nice", &text, -20..=19, "a nice value")?);
     }

@@ -67,6 +67,7 @@ pub(super) struct RecorderKeys {
     pub(super) ring_bytes: Option<Text>,
     pub(super) max_memory_bytes: Option<Text>,
     pub(super) spool_bytes: Option<Text>,
+    pub(super) control: Option<Text>,
     pub(super) flight: Option<FlightKeys>,
 }
 
