@@ -4,6 +4,7 @@ pub(crate) mod captures;
 mod damage;
 pub(crate) mod diff;
 mod export;
+mod follow;
 mod gates;
 mod html;
 mod import;

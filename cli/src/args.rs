@@ -51,7 +51,7 @@ pub(crate) enum Command {
 /// Which captures, and how to read them.
 #[derive(Debug, Args)]
 pub(crate) struct Input {
-    /// Capture files, directories of them (every *.bin inside), or quoted globs
+    /// Capture files, directories of them (every *.bin and *.bin.zst inside), or quoted globs
     #[arg(value_name = "CAPTURE", required = true)]
     captures: Vec<PathBuf>,
 

@@ -12,6 +12,7 @@ mod colour;
 mod command;
 mod diagnostics;
 mod file;
+mod follow;
 mod gate;
 mod output;
 mod page;

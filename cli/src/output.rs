@@ -43,6 +43,11 @@ pub(crate) fn give(answer: &impl Answer, args: &OutputArgs) -> Result<()> {
     put(content.as_bytes(), file)
 }
 
+/// Whether the answer goes into a file.
+pub(crate) fn is_to_file(args: &OutputArgs) -> bool {
+    (args.output.as_deref()).is_some_and(|path| path != Path::new("-"))
+}
+
 /// Writes to a file, which appears whole or not at all, or without one to standard output.
 ///
 /// # Errors

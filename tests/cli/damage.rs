@@ -70,7 +70,7 @@ fn nothing_to_read_is_one_line_and_exit_code_3() {
         error: foreign.bin: is not a capture: offset 0: expected 89 50 45 52 46 0d 0a 1a, got 7f 45 4c 46 02 01 01 20; give a file that perf-recorder wrote
         error: short.bin: the file header at offset 0 is cut short: expected 202 bytes, got 40; `perf-analyze verify` locates the damage, `perf-analyze recover` keeps what is intact
         error: newer.bin: is a capture of format version 9: this program reads up to 1; update perf-analyze
-        error: nothing: holds no capture: expected files named *.bin; record one, or name the file
+        error: nothing: holds no capture: expected files named *.bin or *.bin.zst; record one, or name the file
         error: no*match.bin: no such file; check the path
     "#]].assert_eq(&lines);
 }

@@ -1,6 +1,7 @@
 //! `perf-analyze report`: how long things took, behind how far the capture is to be trusted.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use perf_analysis::report::Report;
@@ -18,12 +19,14 @@ use crate::args::{
 };
 use crate::command;
 use crate::file::write_whole;
+use crate::follow::{Page, Seen, follow};
 use crate::gate::{self, FailOn, Unmatched};
-use crate::output::{Answer, give};
+use crate::output::{Answer, give, is_to_file};
 use crate::page;
 use crate::page::in_short::InShort;
 use crate::page::promised::promised;
 use crate::progress::Progress;
+use crate::time::Span;
 use crate::verdict::Verdict;
 
 const EXAMPLES: &str = "\
@@ -34,6 +37,8 @@ Examples:
       the order events of all captures of a directory, without their warm-up, every column
   perf-analyze report capture.bin --since -5m --every 1m
       the last five minutes, also minute by minute
+  perf-analyze report captures/ --since -30s --follow
+      the last half minute of what a service is recording, again every two seconds
   perf-analyze report old.bin new.bin --by capture --format markdown -o report.md
       two captures apart, as a Markdown file
   perf-analyze report capture.bin --sla 'ORDER_EXECUTION:p99.9<5ms' --html report.html
@@ -70,6 +75,17 @@ pub(crate) struct Args {
     /// Also write the report as one HTML page, for any browser, that needs no network and no other file
     #[arg(long, value_name = "FILE", value_parser = parse_html, help_heading = "Output")]
     html: Option<PathBuf>,
+
+    /// Write it again, every two seconds or as often as given, until the capture has ended
+    #[arg(
+        long,
+        value_name = "SPAN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2s",
+        help_heading = "Output"
+    )]
+    follow: Option<Span>,
 
     #[command(flatten)]
     rules: Rules,
@@ -111,6 +127,18 @@ enum When {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
+    match args.follow {
+        None => Ok(answer(args, None)?.0),
+        Some(every) => follow(
+            Duration::from_nanos(every.ns()),
+            is_to_file(&args.output),
+            |page| answer(args, Some(page)),
+        ),
+    }
+}
+
+/// Reads the captures and writes the answer.
+fn answer(args: &Args, page: Option<&Page>) -> Result<(Verdict, Seen)> {
     let options = report_options(&args.input, &args.workers, &args.selection, &args.figures)?;
     let rules = args.rules.all()?;
     if rules.is_empty() && args.fail_on.contains(&FailOn::Sla) {
@@ -141,8 +169,12 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     if let Some(path) = &args.html {
         write_page(&answer, &set, &options, sla.as_ref(), path)?;
     }
+    if let Some(page) = page {
+        page.begin()?;
+    }
     give(&answer, &args.output)?;
-    Ok(gate::judge(&args.fail_on, &report.warnings, sla.as_ref()))
+    let verdict = gate::judge(&args.fail_on, &report.warnings, sla.as_ref());
+    Ok((verdict, Seen::of(&report.captures)))
 }
 
 impl Args {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use perf_analysis::Parts;
 use perf_analysis::report::{CaptureState, CaptureSummary, ClockSummary, RecorderCost};
 use perf_render::escape::bounded;
 use perf_render::number::{bytes, count, nanos_inline, number, percent};
@@ -117,9 +118,18 @@ fn records(capture: &CaptureSummary) -> String {
     if let Some(each) = capture.bytes_per_span {
         records.push_str(&format!(" ({} B/span)", number(each)));
     }
-    match capture.more_paths.len() {
-        0 => records,
-        more => format!("{records}, in {} files", more + 1),
+    match (capture.more_paths.len(), capture.parts) {
+        (0, None) => records,
+        (more, None) => format!("{records}, in {} files", more + 1),
+        (_, Some(parts)) => format!("{records}, {}", in_parts(parts)),
+    }
+}
+
+/// `part 3`, `parts 3 to 10`.
+fn in_parts(parts: Parts) -> String {
+    match parts.first == parts.last {
+        true => format!("part {}", parts.first),
+        false => format!("parts {} to {}", parts.first, parts.last),
     }
 }
 
@@ -226,6 +236,7 @@ fn state(capture: &CaptureSummary) -> Fact {
         CaptureState::Unclosed => {
             "not closed: its process was killed, or this is a copy made while it ran"
         }
+        CaptureState::Continued => "goes on in a part that is not here",
     };
     Fact::new("end", value).tone(state_in_a_word(capture.state).1)
 }
@@ -237,5 +248,6 @@ fn state_in_a_word(state: CaptureState) -> (&'static str, Tone) {
         CaptureState::Live => ("live", Tone::Plain),
         CaptureState::Salvageable => ("salvageable", Tone::Bad),
         CaptureState::Unclosed => ("not closed", Tone::Caution),
+        CaptureState::Continued => ("goes on", Tone::Plain),
     }
 }

@@ -96,7 +96,7 @@ fn facts(file: &FileInfo, zone: &Zone) -> Vec<Fact> {
             ),
         ),
         Fact::new("anchors", anchors_in_short(file)),
-        Fact::new("size", bytes(file.bytes)),
+        Fact::new("size", size(file)),
     ];
     for (key, value) in &file.labels {
         facts.push(Fact::new(
@@ -112,6 +112,17 @@ fn facts(file: &FileInfo, zone: &Zone) -> Vec<Fact> {
         false => Fact::new("end", "not closed").tone(Tone::Caution),
     });
     facts
+}
+
+fn size(file: &FileInfo) -> String {
+    match file.plain_bytes == file.bytes {
+        true => bytes(file.bytes),
+        false => format!(
+            "{}, {} before it was compressed",
+            bytes(file.bytes),
+            bytes(file.plain_bytes)
+        ),
+    }
 }
 
 fn anchors_in_short(file: &FileInfo) -> String {

@@ -24,7 +24,9 @@ pub enum ErrorKind {
     #[error("no such file; check the path")]
     NotFound,
     /// A directory that holds no capture.
-    #[error("holds no capture: expected files named *.bin; record one, or name the file")]
+    #[error(
+        "holds no capture: expected files named *.bin or *.bin.zst; record one, or name the file"
+    )]
     NoCaptures,
     /// A pipe, a device, a socket.
     #[error("is not a regular file; give a file that perf-recorder wrote")]
@@ -50,6 +52,9 @@ pub enum ErrorKind {
         /// The first bytes of the file.
         got: String,
     },
+    /// Compressed, but not in the way that a reader can find its place in.
+    #[error("is compressed by zstd, but {0}; decompress it (`zstd -d FILE`) and read the result")]
+    NotSeekable(String),
     /// Written by a newer major version.
     #[error(
         "is a capture of format version {got}: this program reads up to {expected}; update perf-analyze"

@@ -33,6 +33,8 @@ pub struct FileInfo {
     pub path: String,
     /// Its size.
     pub bytes: u64,
+    /// Bytes of the capture in it: more than its size if it was compressed.
+    pub plain_bytes: u64,
     /// `major.minor` of the format.
     pub format_version: String,
     /// In hexadecimal.

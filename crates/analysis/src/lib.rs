@@ -32,7 +32,7 @@ pub mod verify;
 mod warning;
 mod words;
 
-pub use capture::{CaptureSet, OpenOptions};
+pub use capture::{CaptureSet, OpenOptions, Parts};
 pub use error::{Error, ErrorKind};
 pub use info::info;
 pub use options::{GroupBy, ReportOptions, TimeBound};

@@ -44,6 +44,13 @@ pub enum WarningKind {
         /// True when its process seems to be recording still.
         live: bool,
     },
+    /// Parts of a rotated capture are not among the files.
+    PartsMissing {
+        /// How many between the first and the last that are here.
+        missing: u32,
+        /// Whether the capture went on after the last that is here.
+        goes_on: bool,
+    },
     /// A dead process left records in shared memory.
     Salvage {
         /// The arena.
@@ -240,6 +247,7 @@ impl WarningKind {
             Self::Loss { .. } => "loss",
             Self::OpenSpans { .. } => "open_spans",
             Self::NotClosed { .. } => "not_closed",
+            Self::PartsMissing { .. } => "parts_missing",
             Self::Salvage { .. } => "salvage",
             Self::TornTail { .. } => "torn_tail",
             Self::Damage { .. } => "damage",

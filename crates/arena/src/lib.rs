@@ -93,4 +93,5 @@ pub use {
     names::{EventEntry, MAX_EVENT_NAME_BYTES, MAX_UNIT_BYTES},
     owner::{Owner, RingStatus, ThreadEntry},
     staging::StagedBlock,
+    sys::block_signals,
 };

@@ -186,6 +186,17 @@ pub(crate) fn close(descriptor: libc::c_int) {
     }
 }
 
+/// Keeps signals from the calling thread: those of the process go to its other threads, whose they are. A write beyond the
+/// limit of a file's size (`ulimit -f`) then fails, where SIGXFSZ would end the process.
+pub fn block_signals() {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is made before it is read; the calls write nothing else, and cannot fail with these arguments.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut());
+    }
+}
+
 /// The kernel's id of this thread.
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: it cannot fail and has no arguments.

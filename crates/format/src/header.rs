@@ -83,9 +83,9 @@ record! {
 pub struct FileHeader {
     /// Names the capture, whatever its file is called.
     pub capture_id: CaptureId,
-    /// When recording began, in ns since 1970-01-01 UTC.
+    /// When recording into this file began, in ns since 1970-01-01 UTC.
     pub start_unix_ns: i64,
-    /// 0; later, the number of this file in a capture of several files.
+    /// Number of this file among the parts of its capture, from 0; 0 if it is the only one.
     pub part: u32,
     /// Who recorded.
     pub origin: Origin,

@@ -129,7 +129,8 @@ impl Index {
     }
 
     /// How many numbers below the highest chunk number no chunk has: chunks that
-    /// were lost on their way to the file, or damaged.
+    /// were lost on their way to the file, or damaged. A part that is not the first
+    /// begins with the number that its first chunk has.
     pub fn missing_chunks(&self) -> u64 {
         let numbers: HashSet<u64> = self
             .chunks
@@ -140,7 +141,11 @@ impl Index {
             .iter()
             .max()
             .map_or(0, |highest| highest.saturating_add(1));
-        highest - numbers.len() as u64
+        let before = match self.header.as_ref().map_or(0, |header| header.part) {
+            0 => 0,
+            _ => numbers.iter().min().copied().unwrap_or(0),
+        };
+        highest - before - numbers.len() as u64
     }
 
     /// Converts ticks into times.

@@ -12,10 +12,13 @@ use crate::anchors::ticks_per_second;
 use crate::builder::Settings;
 use crate::error::StartError;
 use crate::flight::Flight;
-use crate::machine;
+use crate::{labels, machine};
 
 /// The shortest time over which the clock's rate is estimated. The anchors give a better one later.
 const RATE_BASE: Duration = Duration::from_millis(1);
+/// The label that names the systemd unit.
+const UNIT_LABEL: &str = "unit";
+
 /// The clock's rate in Hz, over whatever time has passed since `first`, at least [`RATE_BASE`].
 pub(crate) fn measure_rate(read: fn() -> Anchor, first: &Anchor) -> f64 {
     let now = read();
@@ -50,6 +53,14 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
         key: SAMPLING_LABEL.to_owned(),
         value: settings.sampling.to_string(),
     });
+    let cgroups = machine::control_groups();
+    let is_named = settings.labels.iter().any(|(key, _)| key == UNIT_LABEL);
+    let unit = labels::unit(&cgroups).filter(|_| !is_named);
+    let unit = unit.map(|unit| Label {
+        key: UNIT_LABEL.to_owned(),
+        value: unit.to_owned(),
+    });
+    let own = settings.labels.iter().map(label);
     let flight = settings.flight.as_ref().map(Flight::label);
     Ok(FileHeader {
         capture_id,
@@ -66,10 +77,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
             reason: status.reason.to_string(),
             ticks_per_second: rate,
         },
-        labels: (settings.labels.iter().map(label))
-            .chain(sampling)
-            .chain(flight)
-            .collect(),
+        labels: own.chain(unit).chain(sampling).chain(flight).collect(),
         ..FileHeader::default()
     })
 }

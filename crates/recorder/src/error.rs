@@ -165,4 +165,10 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// `PERF_LABELS` does not hold labels.
+    #[error("PERF_LABELS: {message}")]
+    Labels {
+        /// One line: what is wrong.
+        message: String,
+    },
 }

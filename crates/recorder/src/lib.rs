@@ -26,6 +26,8 @@
 //!
 //! A program that starts its recorder with [`Recorder::from_env`] records when its environment says so: `PERF_CAPTURE=dir/`
 //! names where to, `PERF_CONFIG=file.yaml` a file with all settings. With neither, nothing is started.
+//! `PERF_LABELS=version=1.4.2,env=prod` notes keys and values in the capture, whichever of the two turned it on. A capture of a
+//! systemd unit names it unasked, in the label `unit`.
 //!
 //! ```no_run
 //! // Beside the settings, the program keeps the recorder: it stops when it is dropped.
@@ -87,6 +89,7 @@ mod flight;
 mod front;
 mod handoff;
 mod housekeeping;
+mod labels;
 mod live;
 mod loss;
 mod machine;

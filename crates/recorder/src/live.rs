@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use perf_arena::RingStatus;
+use perf_arena::{RingStatus, block_signals};
 
 use crate::drainer::Drainer;
 use crate::outlet::Outlet;
@@ -202,7 +202,10 @@ impl Threads {
     ) -> std::io::Result<Self> {
         let for_thread = Arc::clone(shared);
         let builder = thread::Builder::new().name("perf-drainer".into());
-        let drainer = builder.spawn(move || for_thread.run_drainer());
+        let drainer = builder.spawn(move || {
+            block_signals();
+            for_thread.run_drainer();
+        });
         if drainer.is_err() {
             // The writer waits for pieces that nobody will bring.
             shared.progress.complete();
@@ -258,7 +261,10 @@ pub(crate) fn start_syncer(
     storage: Arc<dyn Storage>,
     progress: Arc<Progress>,
 ) -> std::io::Result<()> {
-    let work = move || syncer::run(&*storage, &progress);
+    let work = move || {
+        block_signals();
+        syncer::run(&*storage, &progress);
+    };
     thread::Builder::new()
         .name("perf-sync".into())
         .spawn(work)
@@ -269,5 +275,8 @@ pub(crate) fn start_syncer(
 pub(crate) fn start_writer(mut writer: Writer) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new()
         .name("perf-writer".into())
-        .spawn(move || writer.run())
+        .spawn(move || {
+            block_signals();
+            writer.run();
+        })
 }

@@ -41,6 +41,11 @@ pub(crate) fn boot_id_bytes(text: &str) -> [u8; 16] {
     u128::from_str_radix(&digits, 16).map_or([0; 16], u128::to_be_bytes)
 }
 
+/// The control groups that the process is in, a line each; empty if the kernel does not tell.
+pub(crate) fn control_groups() -> String {
+    line_of("/proc/self/cgroup")
+}
+
 fn line_of(path: &str) -> String {
     fs::read_to_string(path).map_or_else(|_| String::new(), |text| text.trim().to_owned())
 }

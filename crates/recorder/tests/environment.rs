@@ -55,6 +55,7 @@ impl Place {
         command
             .env_remove("PERF_CAPTURE")
             .env_remove("PERF_CONFIG")
+            .env_remove("PERF_LABELS")
             .stderr(std::process::Stdio::null())
             .current_dir(self.directory.path());
         environment(&mut command);
@@ -137,6 +138,61 @@ metrics:
     });
     assert_eq!(said, "3");
     assert_eq!(only_capture(&place.path("here")).values("WORK").len(), 3);
+}
+
+#[test]
+fn labels_come_from_the_environment_too() {
+    let place = Place::new();
+    let labels = |directory: &str| -> Vec<(String, String)> {
+        let capture = only_capture(&place.path(directory));
+        let header = capture.index.header.expect("a header");
+        let labels = header.labels.into_iter();
+        let of_system = |key: &str| key == "unit";
+        labels
+            .map(|label| (label.key, label.value))
+            .filter(|(key, _)| !of_system(key))
+            .collect()
+    };
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let said = place.run(|it| {
+        it.env("PERF_CAPTURE", "bare/")
+            .env("PERF_LABELS", "version=1.4.2, env=prod");
+    });
+    assert_eq!(said, "3");
+    assert_eq!(
+        labels("bare"),
+        [label("version", "1.4.2"), label("env", "prod")]
+    );
+
+    // They go before the file's.
+    let config = place.path("perf.yaml");
+    let text = "\
+metrics:
+  recorder: {capture: filed/, labels: {version: from the file, host: a}}
+";
+    fs::write(&config, text).expect("a file");
+    let said = place.run(|it| {
+        it.env("PERF_CONFIG", &config)
+            .env("PERF_LABELS", "version=1.4.3");
+    });
+    assert_eq!(said, "3");
+    assert_eq!(
+        labels("filed"),
+        [label("host", "a"), label("version", "1.4.3")]
+    );
+
+    // Alone they turn nothing on, and what is wrong with them is said only where they would be used.
+    let wrong = "version 1.4.2";
+    let said = place.run(|it| {
+        it.env("PERF_LABELS", wrong);
+    });
+    assert_eq!(said, "nothing");
+    let said = place.run(|it| {
+        it.env("PERF_LABELS", wrong).env("PERF_CAPTURE", "wrong/");
+    });
+    let expected = "error: PERF_LABELS: \"version 1.4.2\" has no `=`";
+    assert!(said.starts_with(expected), "{said}");
+    assert!(!place.path("wrong").exists());
 }
 
 #[test]

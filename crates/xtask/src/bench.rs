@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shell;
+use crate::{overhead, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -23,6 +23,12 @@ pub(crate) struct Args {
     /// Only recording, or only reading
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// Measure what capture costs whole programs instead, with and without it in turns
+    #[arg(long)]
+    overhead: bool,
+    /// Rounds of each program for `--overhead`, of some 15 s
+    #[arg(long, default_value_t = 24)]
+    rounds: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +43,11 @@ type Figures = BTreeMap<String, f64>;
 pub(crate) fn run(args: &Args) -> Result<()> {
     let scratch = shell::root().join(&args.scratch);
     std::fs::create_dir_all(&scratch)?;
+    if args.overhead {
+        println!("{}", machine());
+        ensure!(args.rounds >= 2, "an interval takes two rounds at least");
+        return overhead::run(args.rounds, &scratch);
+    }
     shell::run(shell::cargo().args(["build", "--release", "--package", "perf-analyze"]))?;
     shell::run(shell::cargo().args([
         "build",

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod calibrate_diff;
 mod chromium;
+mod overhead;
 mod python;
 mod shell;
 mod test;

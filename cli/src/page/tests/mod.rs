@@ -66,6 +66,7 @@ fn capture(path: &str) -> CaptureSummary {
     CaptureSummary {
         path: path.to_owned(),
         more_paths: Vec::new(),
+        parts: None,
         capture_id: "00".repeat(16),
         records: 1_023_456,
         spans: 1_000_000,

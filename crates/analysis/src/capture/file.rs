@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use perf_format::{ChunkEntry, FormatError, Index};
+use perf_format::{ChunkEntry, Damage, FormatError, Index};
 
 use super::source::SourceFile;
 use crate::error::{Error, ErrorKind};
@@ -28,6 +28,11 @@ impl CaptureFile {
         })
     }
 
+    /// Its number among the parts of the capture; 0 if its header is damaged.
+    pub(crate) fn part(&self) -> u32 {
+        self.index.header.as_ref().map_or(0, |header| header.part)
+    }
+
     /// With `strict`: damage is an error. The torn tail of a file that is being written is no damage.
     pub(super) fn refuse_damage(&self, live: bool) -> Result<(), Error> {
         if let Some(damage) = self.index.damage.first() {
@@ -50,11 +55,10 @@ impl CaptureFile {
     pub(super) fn warn(&self, live: bool, warnings: &mut Vec<Warning>) {
         let mut warn = |kind| warnings.push(self.warning(kind));
         for damage in &self.index.damage {
-            let (offset, len) = (damage.offset, damage.len);
             warn(WarningKind::Damage {
-                offset,
-                len,
-                reason: damage.reason.to_string(),
+                offset: damage.offset,
+                len: damage.len,
+                reason: self.reason(damage),
             });
         }
         if let Some(tail) = self.index.torn_tail.as_ref().filter(|_| !live) {
@@ -71,6 +75,14 @@ impl CaptureFile {
         let records = self.unknown_metadata();
         if records > 0 {
             warn(WarningKind::UnknownRecords { records });
+        }
+    }
+
+    /// Why bytes could not be read.
+    pub(crate) fn reason(&self, damage: &Damage) -> String {
+        match self.source.is_lost_in_compression(damage.offset) {
+            true => "the zstd frame around them is damaged".to_owned(),
+            false => damage.reason.to_string(),
         }
     }
 

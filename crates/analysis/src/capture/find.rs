@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind};
 
-/// The extension that captures have in a directory.
-const EXTENSION: &str = "bin";
+/// How the names of captures end in a directory.
+const ENDING: &str = ".bin";
+/// What is added to the name of one that was compressed.
+const COMPRESSED: &str = ".zst";
 
 /// The files that `patterns` name, each once, or why a pattern names none.
 pub(super) fn find(patterns: &[PathBuf]) -> Vec<Result<PathBuf, Error>> {
@@ -33,6 +36,22 @@ pub(super) fn find(patterns: &[PathBuf]) -> Vec<Result<PathBuf, Error>> {
     found
 }
 
+/// What a file is called once a recorder has compressed it.
+pub(super) fn compressed(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(COMPRESSED);
+    PathBuf::from(name)
+}
+
+/// Sorts what a directory or a glob yields, without the compressed copies of what is there as it was, too: a recorder that
+/// was killed between the two steps leaves both.
+fn sorted(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.sort();
+    let plain: HashSet<PathBuf> = paths.iter().map(|path| compressed(path)).collect();
+    paths.retain(|path| !plain.contains(path));
+    paths
+}
+
 /// An existing path stands for itself, whatever characters it holds; only then is it a glob.
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, Error> {
     match fs::metadata(pattern) {
@@ -51,15 +70,14 @@ fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| io_error(directory, error))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION)
-            && path.is_file()
-        {
+        let name = path.as_os_str().as_bytes();
+        let is_capture =
+            (name.strip_suffix(COMPRESSED.as_bytes()).unwrap_or(name)).ends_with(ENDING.as_bytes());
+        if is_capture && path.is_file() {
             paths.push(path);
         }
     }
-    paths.sort();
+    let paths = sorted(paths);
     match paths.is_empty() {
         true => Err(Error::new(directory, ErrorKind::NoCaptures)),
         false => Ok(paths),
@@ -80,7 +98,7 @@ fn by_glob(pattern: &Path, text: &str) -> Result<Vec<PathBuf>, Error> {
             paths.push(path);
         }
     }
-    paths.sort();
+    let paths = sorted(paths);
     match paths.is_empty() {
         true => Err(Error::new(pattern, ErrorKind::NotFound)),
         false => Ok(paths),
@@ -133,6 +151,22 @@ mod tests {
         assert_eq!(
             names(find(&[at("b*.bin"), at("a.bin"), at("b.bin")])),
             ["b.bin", "a.bin"]
+        );
+        fs::write(at("a.bin.zst"), "x").unwrap();
+        fs::write(at("d.bin.zst"), "x").unwrap();
+        assert_eq!(
+            names(find(&[dir.path().into()])),
+            ["[x].bin", "a.bin", "b.bin", "d.bin.zst"],
+            "a.bin is there as it was"
+        );
+        assert_eq!(
+            names(find(&[at("*.bin*")])),
+            ["[x].bin", "a.bin", "b.bin", "d.bin.zst"]
+        );
+        assert_eq!(
+            names(find(&[at("a.bin.zst")])),
+            ["a.bin.zst"],
+            "as it was named"
         );
         assert_eq!(
             names(find(&[at("[x].bin")])),

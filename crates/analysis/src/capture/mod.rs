@@ -1,6 +1,7 @@
 //! Finding and opening captures.
 
 mod arena;
+mod compressed;
 mod file;
 mod find;
 mod join;
@@ -16,6 +17,7 @@ use crate::warning::{Warning, WarningKind};
 pub(crate) use file::CaptureFile;
 pub(crate) use find::io_error;
 pub(crate) use join::Capture;
+pub use join::Parts;
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
@@ -24,8 +26,8 @@ pub struct OpenOptions {
     pub strict: bool,
 }
 
-/// Captures, indexed and ready to be analysed. Files of one capture (the part that a salvage saved, a recovered
-/// copy) are joined.
+/// Captures, indexed and ready to be analysed. Files of one capture (parts of a rotated one, what a salvage saved, a
+/// recovered copy) are joined.
 #[derive(Debug)]
 pub struct CaptureSet {
     captures: Vec<Capture>,
@@ -33,7 +35,7 @@ pub struct CaptureSet {
 }
 
 impl CaptureSet {
-    /// Opens files, directories (every `*.bin` inside) and globs, in the order given; what a directory or a
+    /// Opens files, directories (every `*.bin` and `*.bin.zst` inside) and globs, in the order given; what a directory or a
     /// glob yields is sorted by name. A file named twice is read once. Files that are still being written are
     /// read up to the length that they have now.
     ///
@@ -42,7 +44,8 @@ impl CaptureSet {
     /// is left out with a warning.
     pub fn open(patterns: &[PathBuf], options: &OpenOptions) -> Result<Self, Error> {
         let found = find::find(patterns);
-        let open = |path: Result<PathBuf, Error>| path.and_then(|path| CaptureFile::open(&path));
+        let open =
+            |path: Result<PathBuf, Error>| path.and_then(|path| open_even_if_compressed(&path));
         let opened: Vec<_> = match found.len() {
             // One file is the usual case, and starting threads costs more than reading its heads.
             0..2 => found.into_iter().map(open).collect(),
@@ -95,6 +98,14 @@ impl CaptureSet {
     pub(crate) fn captures(&self) -> &[Capture] {
         &self.captures
     }
+}
+
+/// Opens a file that its recorder may just be compressing.
+fn open_even_if_compressed(path: &Path) -> Result<CaptureFile, Error> {
+    CaptureFile::open(path).or_else(|error| match error.kind {
+        ErrorKind::NotFound => CaptureFile::open(&find::compressed(path)).map_err(|_| error),
+        _ => Err(error),
+    })
 }
 
 fn unreadable(error: &Error) -> Warning {

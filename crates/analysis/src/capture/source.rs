@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use perf_format::ReadAt;
 
+use super::compressed::{Compressed, is_zstd};
 use super::find::io_error;
 use crate::error::{Error, ErrorKind};
 
@@ -36,29 +37,61 @@ pub(crate) struct SourceFile {
     path: PathBuf,
     file: File,
     len: u64,
+    stored_len: u64,
+    compressed: Option<Compressed>,
 }
 
 impl SourceFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(|error| io_error(path, error))?;
         let meta: Metadata = file.metadata().map_err(|error| io_error(path, error))?;
-        match meta.is_file() {
-            true => Ok(Self {
-                path: path.to_owned(),
-                file,
-                len: meta.len(),
-            }),
-            false => Err(Error::new(path, ErrorKind::NotAFile)),
+        if !meta.is_file() {
+            return Err(Error::new(path, ErrorKind::NotAFile));
         }
+        let stored_len = meta.len();
+        let mut start = [0; 4];
+        let read = read_up_to(&file, 0, &mut start).map_err(|error| io_error(path, error))?;
+        let compressed = match is_zstd(&start[..read]) {
+            true => Some(
+                Compressed::open(&file, stored_len)
+                    .map_err(|what| Error::new(path, ErrorKind::NotSeekable(what)))?,
+            ),
+            false => None,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            len: compressed.as_ref().map_or(stored_len, Compressed::len),
+            stored_len,
+            file,
+            compressed,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Bytes when it was opened.
+    /// Bytes of the capture when it was opened.
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Bytes that these take in the file, which may be compressed.
+    pub(crate) fn stored_len(&self) -> u64 {
+        self.stored_len
+    }
+
+    /// Whether `offset` was not read because the file's compression is damaged there.
+    pub(crate) fn is_lost_in_compression(&self, offset: u64) -> bool {
+        (self.compressed.as_ref()).is_some_and(|compressed| compressed.is_damaged(offset))
+    }
+
+    /// Fills `buffer` unless the capture ends before that; how many bytes came.
+    fn read_up_to(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.compressed {
+            None => read_up_to(&self.file, offset, buffer),
+            Some(compressed) => compressed.read(&self.file, offset, buffer),
+        }
     }
 
     /// Reads exactly `len` bytes into `buffer`, whose former content is dropped.
@@ -78,8 +111,7 @@ impl SourceFile {
 
     /// Fills `place`.
     pub(crate) fn read_into(&self, offset: u64, place: &mut [u8]) -> Result<(), Error> {
-        let got =
-            read_up_to(&self.file, offset, place).map_err(|error| io_error(&self.path, error))?;
+        let got = (self.read_up_to(offset, place)).map_err(|error| io_error(&self.path, error))?;
         let (expected, got) = (place.len() as u64, got as u64);
         match got < expected {
             true => Err(Error::new(
@@ -96,7 +128,7 @@ impl SourceFile {
 }
 
 /// Reads until `buffer` is full or the file ends; how many bytes came.
-fn read_up_to(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_up_to(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read_at(&mut buffer[filled..], offset + filled as u64) {
@@ -125,7 +157,7 @@ impl ReadAt for SourceFile {
         if buffer.len() < present {
             buffer.resize(present, 0);
         }
-        let filled = read_up_to(&self.file, offset, &mut buffer[..present])?;
+        let filled = self.read_up_to(offset, &mut buffer[..present])?;
         Ok(&buffer[..filled])
     }
 }

@@ -23,7 +23,8 @@ pub(super) fn file_info(file: &CaptureFile) -> Result<FileInfo, Error> {
     let some = |text: String| (!text.is_empty()).then_some(text);
     Ok(FileInfo {
         path: file.path.clone(),
-        bytes: file.source.len(),
+        bytes: file.source.stored_len(),
+        plain_bytes: file.source.len(),
         format_version: format!("{}.{}", perf_format::VERSION_MAJOR, header.minor_version),
         capture_id: if known {
             header.capture_id.to_string()
@@ -230,7 +231,7 @@ fn damage(file: &CaptureFile) -> Vec<DamageInfo> {
         .map(|damage| DamageInfo {
             offset: damage.offset,
             len: damage.len,
-            reason: damage.reason.to_string(),
+            reason: file.reason(damage),
         })
         .collect();
     damage.extend(index.torn_tail.as_ref().map(|tail| DamageInfo {

@@ -23,7 +23,11 @@ pub(crate) fn summary(
     lifetime: Option<Lifetime>,
 ) -> CaptureSummary {
     let header = capture.header();
-    let bytes = capture.files.iter().map(|file| file.source.len()).sum();
+    let bytes = capture
+        .files
+        .iter()
+        .map(|file| file.source.stored_len())
+        .sum();
     let arena = header.map(|header| header.origin.arena.clone());
     let command = header
         .map(|header| header.origin.command.clone())
@@ -36,6 +40,7 @@ pub(crate) fn summary(
             .iter()
             .map(|file| file.path.clone())
             .collect(),
+        parts: capture.parts,
         capture_id: capture.id.map(|id| id.to_string()).unwrap_or_default(),
         records: survey.records,
         spans: survey.spans,
@@ -174,13 +179,18 @@ pub(crate) fn warnings(
 ) -> Vec<Warning> {
     let mut kinds = Vec::new();
     match capture.state {
-        CaptureState::Closed | CaptureState::Salvaged => {}
+        CaptureState::Closed | CaptureState::Salvaged | CaptureState::Continued => {}
         CaptureState::Live => kinds.push(WarningKind::NotClosed { live: true }),
         CaptureState::Unclosed => kinds.push(WarningKind::NotClosed { live: false }),
         CaptureState::Salvageable => {
             let arena = summary.salvage_arena.clone().unwrap_or_default();
             kinds.push(WarningKind::Salvage { arena });
         }
+    }
+    let missing = capture.parts.map_or(0, |parts| parts.missing);
+    let goes_on = capture.state == CaptureState::Continued;
+    if missing > 0 || goes_on {
+        kinds.push(WarningKind::PartsMissing { missing, goes_on });
     }
     if summary.lost > 0 {
         let attempted = summary.lost.saturating_add(summary.records);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::capture::Parts;
 use crate::value::{Number, Percentile, UnixNs};
 use crate::warning::Warning;
 
@@ -74,6 +75,8 @@ pub struct CaptureSummary {
     pub path: String,
     /// Further files of the same capture (salvaged, recovered, later parts).
     pub more_paths: Vec<String>,
+    /// Which of its parts are here; absent for a capture that was not rotated.
+    pub parts: Option<Parts>,
     /// The capture's own id, in hexadecimal.
     pub capture_id: String,
     /// Records of every kind, without what only a rollup counts; duplicates counted once.
@@ -136,6 +139,8 @@ pub enum CaptureState {
     Salvageable,
     /// Not closed; its arena is gone or on another host.
     Unclosed,
+    /// All that is here was closed; the capture went on in a part that is not here.
+    Continued,
 }
 
 /// The clock of a capture.

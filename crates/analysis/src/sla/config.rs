@@ -8,10 +8,12 @@
 //!     - ORDER_EXECUTION:p99.9<5ms
 //! ```
 //!
+//! `${VAR}` and `${VAR:-default}` are expanded, as the recorder does.
+//!
 //! The keys of `metrics` that other parts of the product read are passed over. Any other key is refused: a misspelt one
 //! would be a gate that looks at nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -65,22 +67,32 @@ pub fn rules_of_file(path: &Path) -> Result<Vec<Rule>, Error> {
         return Err(Error::new(path, ErrorKind::Config(message)));
     }
     let text = std::fs::read_to_string(path).map_err(|error| io_error(path, error))?;
-    rules(&text).map_err(|message| Error::new(path, ErrorKind::Config(message)))
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    rules(&text, variables).map_err(|message| Error::new(path, ErrorKind::Config(message)))
 }
 
-/// The rules of the text of a configuration file.
+/// The rules of the text of a configuration file, with these variables for its `${VAR}`. Those in keys that are passed over
+/// need not be set: what is analysed was recorded elsewhere.
 ///
 /// # Errors
 /// One line with line and column.
-pub fn rules(text: &str) -> Result<Vec<Rule>, String> {
+pub fn rules(text: &str, mut variables: HashMap<String, String>) -> Result<Vec<Rule>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let options = serde_saphyr::options! { with_snippet: false };
+    for name in demanded(text) {
+        // Left as it is: it matters only where a rule is.
+        let unset = || format!("${{{name}}}");
+        variables.entry(name.to_owned()).or_insert_with(unset);
+    }
+    let options = serde_saphyr::options! { with_snippet: false }.with_properties(variables);
     let file: File = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let message = error.to_string();
         let message = message.lines().next().unwrap_or_default().to_owned();
         match error.location() {
+            Some(at) if unset_at(text, at).is_some() => unset_at(text, at).unwrap_or_default(),
             Some(at) => {
                 let place = format!(" at line {}, column {}", at.line(), at.column());
                 placed(at, message.strip_suffix(&place).unwrap_or(&message))
@@ -96,14 +108,37 @@ pub fn rules(text: &str) -> Result<Vec<Rule>, String> {
         .iter()
         .map(|(event, ns)| Rule::threshold(event, ns.value))
         .collect();
-    for text in metrics.sla.unwrap_or_default() {
-        let rule = text
-            .value
-            .parse()
-            .map_err(|error| placed(text.defined, &format!("`{}`: {error}", text.value)))?;
+    for rule in metrics.sla.unwrap_or_default() {
+        if let Some(name) = demanded(&rule.value).next() {
+            return Err(unset(rule.defined, name));
+        }
+        let wrong = |error| placed(rule.defined, &format!("`{}`: {error}", rule.value));
+        let rule = rule.value.parse().map_err(wrong)?;
         rules.push(rule);
     }
     Ok(rules)
+}
+
+/// The names of variables that have no default: `${NAME}`.
+fn demanded(text: &str) -> impl Iterator<Item = &str> {
+    let places = text.match_indices("${").map(|(at, _)| &text[at + 2..]);
+    places.filter_map(|rest| {
+        let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric())?;
+        (end > 0 && rest[end..].starts_with('}')).then(|| &rest[..end])
+    })
+}
+
+/// What to say if the value at this place is a variable that is not set.
+fn unset_at(text: &str, at: Location) -> Option<String> {
+    let line = text.lines().nth((at.line() as usize).checked_sub(1)?)?;
+    let column = (at.column() as usize).checked_sub(1)?;
+    let value: String = line.chars().skip(column).collect();
+    let name = demanded(&value).next()?;
+    Some(unset(at, name))
+}
+
+fn unset(at: Location, name: &str) -> String {
+    placed(at, &format!("the variable `{name}` is not set"))
 }
 
 fn placed(at: Location, message: &str) -> String {
@@ -115,7 +150,9 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Result<Vec<String>, String> {
-        let rules = rules(text)?;
+        let variables = [("LIMIT", "5ms"), ("NS", "700")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let rules = rules(text, variables.into())?;
         Ok(rules.iter().map(Rule::to_string).collect())
     }
 
@@ -195,6 +232,31 @@ metrics:
                 "{text}: {message}"
             );
             assert_eq!(message.lines().count(), 1, "{message}");
+        }
+    }
+
+    #[test]
+    fn variables_are_expanded_where_rules_are() {
+        let text = "metrics:
+  recorder:
+    capture: ${NOT_SET_HERE}/
+  sla_thresholds:
+    A: ${NS}
+    B: ${OTHER:-800}
+  sla:
+    - C:p99<1ms
+    - D:p99<${LIMIT}
+";
+        let told = shown(text).expect("it is right");
+        assert_eq!(
+            told,
+            ["A:max<=700ns", "B:max<=800ns", "C:p99<1ms", "D:p99<5ms"]
+        );
+        for (key, column) in [("sla:\n    - D:p99<", 7), ("sla_thresholds:\n    A: ", 8)] {
+            let unset = shown(&format!("metrics:\n  {key}${{NOT_SET_HERE}}"));
+            let expected =
+                format!("line 3, column {column}: the variable `NOT_SET_HERE` is not set");
+            assert_eq!(unset, Err(expected));
         }
     }
 }

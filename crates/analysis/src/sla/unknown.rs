@@ -119,13 +119,11 @@ fn only_in_rollups(number: usize, capture: &Capture, survey: &Survey) -> Vec<Mis
     missing.collect()
 }
 
-/// Numbers that no chunk has, where a file is damaged and no rollup tells what was in them.
+/// Numbers that no chunk has, where a file is damaged or a part missing and no rollup tells what was in them.
 fn gaps(capture: &Capture) -> Vec<Missing> {
-    if capture
-        .files
-        .iter()
-        .all(|file| file.index.damage.is_empty())
-    {
+    let files = &capture.files;
+    let is_whole = files.iter().all(|file| file.index.damage.is_empty());
+    if is_whole && capture.parts.is_none_or(|parts| parts.missing == 0) {
         return Vec::new();
     }
     let mut chunks: Vec<&ChunkEntry> = capture
@@ -170,7 +168,7 @@ fn tails(capture: &Capture) -> Vec<Missing> {
         let starts = filled.map(|entry| times(capture, entry).0);
         starts.max().unwrap_or(i64::MIN)
     };
-    if capture.state == CaptureState::Salvageable {
+    if [CaptureState::Salvageable, CaptureState::Continued].contains(&capture.state) {
         found.push(unread(Unknown::Endless, last(), i64::MAX));
     }
     if capture.state == CaptureState::Live {

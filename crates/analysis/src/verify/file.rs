@@ -105,7 +105,7 @@ fn damage(capture: &Capture, file: &CaptureFile) -> Vec<Finding> {
     let damage = file.index.damage.iter();
     let mut findings: Vec<_> = damage
         .map(|damage| {
-            let (offset, len, message) = (damage.offset, damage.len, damage.reason.to_string());
+            let (offset, len, message) = (damage.offset, damage.len, file.reason(damage));
             Finding {
                 offset,
                 len,

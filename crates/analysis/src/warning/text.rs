@@ -25,6 +25,16 @@ impl WarningKind {
                 "the capture is still being written; this is what it holds so far".into()
             }
             Self::NotClosed { live: false } => "the capture was not closed cleanly".into(),
+            Self::PartsMissing { missing, goes_on } => {
+                let between = counted((*missing).into(), "part");
+                match (missing, goes_on) {
+                    (0, _) => "the capture goes on in a part that is not here".into(),
+                    (_, false) => format!("{between} of the capture between these are not here"),
+                    (_, true) => format!(
+                        "{between} of the capture between these are not here, nor is what followed"
+                    ),
+                }
+            }
             Self::Salvage { arena } => format!("its process died and left records in {arena}"),
             Self::TornTail { offset, len } => {
                 format!(
@@ -192,6 +202,7 @@ impl WarningKind {
             Self::NotClosed { live: false } => {
                 "stop the recorder before the process ends (drop it, or recorder.stop())"
             }
+            Self::PartsMissing { .. } => "give all parts, or the directory they are in",
             Self::Salvage { .. } => "run `perf-analyze recover FILE -o OUT` and read OUT",
             Self::TornTail { .. } | Self::Damage { .. } => {
                 "run `perf-analyze verify FILE` for what is intact; restore the file from a good copy if there is one"

@@ -4,6 +4,7 @@ mod edge;
 mod files;
 mod hostile;
 mod oracle;
+mod parts;
 mod plot;
 mod sla;
 mod sla_oracle;

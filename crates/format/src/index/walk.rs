@@ -6,7 +6,7 @@ use crate::chunk::{ChunkHead, ChunkKind, ColumnId, Frame};
 use crate::error::{FormatError, Result};
 use crate::metadata::read_records;
 use crate::rollup::coverage_of;
-use crate::{FileHeader, ReadAt, limits};
+use crate::{FileHeader, MAGIC, ReadAt, limits};
 
 /// Builds the index of `source`.
 pub(super) fn walk(source: &(impl ReadAt + ?Sized)) -> Result<Index> {
@@ -59,16 +59,44 @@ impl<S: ReadAt + ?Sized> Walk<'_, S> {
     fn chunks(&mut self, start: u64) -> Result<()> {
         let mut position = start;
         while position < self.index.file_len {
-            match self.chunk(position) {
-                Ok(next) => position = next,
+            let error = match self.chunk(position) {
+                Ok(next) => {
+                    position = next;
+                    continue;
+                }
                 Err(error @ FormatError::Io { .. }) => return Err(error),
-                Err(error) => match self.after_damage(position, error)? {
-                    Some(next) => position = next,
-                    None => break,
-                },
+                Err(error) => error,
+            };
+            let next = match self.next_part(position)? {
+                Some(next) => Some(next),
+                None => self.after_damage(position, error)?,
+            };
+            match next {
+                Some(next) => position = next,
+                None => break,
             }
         }
         Ok(())
+    }
+
+    /// Where the chunks go on, if the header of another part of this capture stands at `position`: parts put one behind
+    /// another are a capture, too.
+    fn next_part(&mut self, position: u64) -> Result<Option<u64>> {
+        let Some(capture_id) = self.index.header.as_ref().map(|header| header.capture_id) else {
+            return Ok(None);
+        };
+        if !self
+            .searcher
+            .bytes(position, MAGIC.len())?
+            .starts_with(&MAGIC)
+        {
+            return Ok(None);
+        }
+        let bytes = self.searcher.bytes(position, limits::MAX_FILE_HEAD_BYTES)?;
+        Ok(match FileHeader::parse(bytes) {
+            Ok((header, len)) if header.capture_id == capture_id => Some(position + len as u64),
+            _ => None,
+        })
     }
 
     /// Takes in the chunk at `position`; returns where the next one should be.

@@ -4,6 +4,7 @@ mod annotations;
 mod damage;
 mod extra;
 mod hostile;
+mod parts;
 mod pread;
 mod rollups;
 mod round_trip;

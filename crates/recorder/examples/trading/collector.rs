@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use perf_probe::{TraceId, measure, record_gauge, trace};
 
+use crate::blocks::Response;
 use crate::events::{BUFFER_UPDATE, CANDLE_PROCESSING, EVENT_BUS_PUBLISH, QUEUE_BACKLOG};
 use crate::feed::Message;
 use crate::market::{Candle, Points, SYMBOLS};
@@ -15,6 +16,7 @@ pub(crate) struct CandleClosed {
     pub(crate) trace: TraceId,
     pub(crate) symbol: usize,
     pub(crate) candle: Candle,
+    pub(crate) response: Option<Arc<Response>>,
 }
 
 /// One queue a strategy thread; a symbol always goes to the same one, so that its candles stay in order.
@@ -98,6 +100,7 @@ pub(crate) fn run(feed: &Queue<Message>, bus: &EventBus, shared: &Shared) {
             trace: id,
             symbol,
             candle,
+            response: message.response,
         });
     }
     bus.close();

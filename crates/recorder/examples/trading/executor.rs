@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use perf_probe::{TraceId, measure, record_counter, trace};
 
+use crate::blocks::Response;
 use crate::events::{ORDER_EXECUTION, ORDER_FILL, ORDER_PREP, ORDER_SUBMIT, ORDERS_SUBMITTED};
 use crate::market::{Points, SYMBOLS};
 use crate::queue::Queue;
@@ -22,6 +23,8 @@ pub(crate) struct Job {
     pub(crate) signal: Signal,
     pub(crate) mark: Points,
     pub(crate) number: u32,
+    /// Whoever waits for the candle waits for its orders.
+    pub(crate) _response: Option<Arc<Response>>,
 }
 
 struct Order {

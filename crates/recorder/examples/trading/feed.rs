@@ -5,23 +5,43 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::blocks::{Meter, Response};
 use crate::market::{SYMBOLS, Walk};
 use crate::queue::Queue;
 
-/// A line of the feed, and when it was due.
+/// A line of the feed, when it was due, and who waits for what comes of it.
 pub(crate) struct Message {
     pub(crate) line: String,
     pub(crate) due_unix_ns: i64,
+    pub(crate) response: Option<Arc<Response>>,
 }
 
-/// Sends `candles` candles, `rate` a second over all symbols in turn, then closes the queue.
-pub(crate) fn run(queue: &Arc<Queue<Message>>, seed: u64, rate: f64, candles: u64) {
-    let mut walks: Vec<Walk> = (0u64..)
-        .zip(SYMBOLS)
-        .map(|(index, (_, start))| {
+/// The market so far: a walk of each symbol.
+pub(crate) struct Walks(Vec<Walk>);
+
+impl Walks {
+    pub(crate) fn new(seed: u64) -> Self {
+        let walk = |(index, (_, start)): (u64, (&str, i64))| {
             Walk::new(seed ^ index.wrapping_mul(0xd1b5_4a32_d192_ed03), start)
-        })
-        .collect();
+        };
+        Self((0..).zip(SYMBOLS).map(walk).collect())
+    }
+}
+
+/// Sends `candles` candles, then closes the queue.
+pub(crate) fn run(queue: &Queue<Message>, seed: u64, rate: f64, candles: u64) {
+    send(queue, &mut Walks::new(seed), rate, candles, None);
+    queue.close();
+}
+
+/// Sends `candles` candles, `rate` a second over all symbols in turn.
+pub(crate) fn send(
+    queue: &Queue<Message>,
+    walks: &mut Walks,
+    rate: f64,
+    candles: u64,
+    meter: Option<&Arc<Meter>>,
+) {
     let start = Instant::now();
     let start_unix_ns = unix_ns();
     for number in 0..candles {
@@ -31,12 +51,15 @@ pub(crate) fn run(queue: &Arc<Queue<Message>>, seed: u64, rate: f64, candles: u6
         }
         let due_unix_ns = start_unix_ns + due.as_nanos() as i64;
         let which = (number % SYMBOLS.len() as u64) as usize;
-        let line = walks[which]
+        let line = walks.0[which]
             .next_candle(due_unix_ns)
             .to_line(SYMBOLS[which].0);
-        queue.push(Message { line, due_unix_ns });
+        queue.push(Message {
+            line,
+            due_unix_ns,
+            response: meter.map(|meter| meter.begin(start + due)),
+        });
     }
-    queue.close();
 }
 
 fn unix_ns() -> i64 {

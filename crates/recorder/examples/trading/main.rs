@@ -7,6 +7,7 @@
 //! cargo run --release -p perf-recorder --example trading -- --seconds 60 --out captures/trading.bin
 //! ```
 
+mod blocks;
 mod collector;
 mod events;
 mod exchange;
@@ -58,10 +59,19 @@ struct Args {
     /// The capture: a file that does not exist yet, or a directory, with a slash at its end
     #[arg(long, default_value = "captures/")]
     out: PathBuf,
+    /// Record nothing, to be compared with
+    #[arg(long)]
+    no_capture: bool,
+    /// Take numbers of candles from standard input, a block each, and tell how long the responses took
+    #[arg(long)]
+    blocks: bool,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    if args.no_capture {
+        return run(&args);
+    }
     // The environment may say more, by `PERF_CONFIG`: how much is kept, for example.
     let recorder = Builder::from_env()?
         .unwrap_or_default()
@@ -95,10 +105,13 @@ fn run(args: &Args) -> Result<()> {
     let bus = Arc::new(EventBus::new(STRATEGIES));
     let jobs = Arc::new(Queue::new());
 
-    let (seed, rate) = (args.seed, args.rate);
+    let (seed, rate, by_blocks) = (args.seed, args.rate, args.blocks);
     let feed = {
         let lines = Arc::clone(&lines);
-        spawn("feed", move || feed::run(&lines, seed, rate, candles))?
+        spawn("feed", move || match by_blocks {
+            true => blocks::run(&lines, seed, rate),
+            false => feed::run(&lines, seed, rate, candles),
+        })?
     };
     let collector = {
         let (bus, shared) = (Arc::clone(&bus), Arc::clone(&shared));
@@ -180,6 +193,7 @@ fn strategy_thread(
                 signal,
                 mark,
                 number,
+                _response: event.response.clone(),
             });
         }
     }

@@ -93,18 +93,30 @@ pub(crate) fn captures_in(directory: &Path) -> Vec<PathBuf> {
 pub(crate) fn command_on_tmpfs(at: &Path, kib: u64, test: &str, role: &str) -> Option<Command> {
     let at = at.display();
     let mount = format!("mount -t tmpfs -o size={kib}k,mode=700 none '{at}'");
+    command_in_namespaces("-rm", &mount, test, role)
+}
+
+/// A command that runs the test `test` as a child in the namespaces that `flags` of `unshare` name, the mounts' among them,
+/// after `setup`, which is given to a shell. `None`, told loudly, where the system does not allow that.
+pub(crate) fn command_in_namespaces(
+    flags: &str,
+    setup: &str,
+    test: &str,
+    role: &str,
+) -> Option<Command> {
     let allowed = Command::new("unshare")
-        .args(["-rm", "sh", "-c", &mount])
+        .args([flags, "sh", "-c", "mount -t tmpfs none /tmp"])
         .output();
     if !allowed.is_ok_and(|output| output.status.success()) {
         eprintln!(
-            "SKIPPED: {test} ({role}) needs `unshare -rm` and a tmpfs, which this system does not allow"
+            "SKIPPED: {test} ({role}) needs `unshare {flags}` and a tmpfs, which this system does not allow"
         );
         return None;
     }
     let inner = command(test, role);
     let mut command = Command::new("unshare");
-    command.args(["-rm", "sh", "-c", &format!("{mount} && exec \"$0\" \"$@\"")]);
+    let script = format!("{{ {setup}; }} && exec \"$0\" \"$@\"");
+    command.args([flags, "sh", "-c", &script]);
     command
         .arg(inner.get_program())
         .args(inner.get_args())
