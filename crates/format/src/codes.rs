@@ -110,4 +110,6 @@ impl WarningCode {
     pub const SETTINGS: WarningCode = WarningCode(10);
     /// Recording was switched off, or on again.
     pub const SWITCHED: WarningCode = WarningCode(11);
+    /// The recorder cannot be controlled from outside.
+    pub const CONTROL: WarningCode = WarningCode(12);
 }

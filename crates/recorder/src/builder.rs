@@ -48,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) sync: SyncPolicy,
     pub(crate) sampling: Sampling,
     pub(crate) flight: Option<Flight>,
+    pub(crate) control: Option<bool>,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
     pub(crate) salvage: bool,
@@ -71,6 +72,7 @@ impl Default for Builder {
             sync: SyncPolicy::default(),
             sampling: Sampling::default(),
             flight: None,
+            control: None,
             fork: ForkPolicy::default(),
             install: true,
             salvage: true,
@@ -191,6 +193,14 @@ impl Builder {
             self.settings.arena.spool_bytes = bytes;
         }
         self.settings.flight = Some(flight);
+        self
+    }
+
+    /// Whether it can be controlled from outside, by processes of the same user: see [`control`](crate::control). By default a
+    /// recorder of the whole process can whose capture goes to a path, unless the environment says `PERF_CONTROL=0`. It takes
+    /// a thread that sleeps, and a socket in the directory of the arena.
+    pub fn control(mut self, control: bool) -> Self {
+        self.settings.control = Some(control);
         self
     }
 

@@ -3,6 +3,7 @@
 //! What each key means stands in the crate's documentation.
 
 mod apply;
+mod flight;
 mod keys;
 mod value;
 

@@ -15,6 +15,14 @@ const CONFIG: &str = "PERF_CONFIG";
 /// What to note in the capture, beside what the file says.
 const LABELS: &str = "PERF_LABELS";
 
+/// Whether recorders can be controlled from outside: `0` turns that off.
+const CONTROL: &str = "PERF_CONTROL";
+
+/// What the environment says of control from outside.
+pub(crate) fn allows_control() -> bool {
+    env::var_os(CONTROL).is_none_or(|value| value != "0")
+}
+
 impl Builder {
     /// What `PERF_CONFIG` and `PERF_CAPTURE` ask for; `None` if neither is set, or if the file says `enabled: false`. A variable
     /// with nothing in it counts as not set. `PERF_LABELS=version=1.4.2,env=prod` adds labels to what the two ask for, and

@@ -28,7 +28,7 @@ pub(crate) use compose::label_of_kill;
 pub(crate) use desk::{Desk, Kind};
 pub(crate) use file::{part_path, temporary};
 pub(crate) use keeper::Keeper;
-pub(crate) use running::{Running, Starting};
+pub(crate) use running::{Running, Starting, View};
 
 /// By default, how long it goes on recording after a span was too slow: what came of that is of interest, too.
 const AFTER: Duration = Duration::from_millis(500);
@@ -133,7 +133,9 @@ impl Flight {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct FlightStatus {
-    /// How far back the window reaches.
+    /// How far back the window shall reach.
+    pub last: Duration,
+    /// How far back it reaches.
     pub window: Duration,
     /// Bytes of encoded chunks in it.
     pub window_bytes: u64,

@@ -46,9 +46,9 @@
 //! | `sampling.default_rate` | [`Sampling::rate`]: the share of the traces that the capture keeps, 0 to 1. The histograms tell of all |
 //! | `sampling.adaptive` | `true`: from `high_load_threshold` records a second on (by default a million) the share is `high_load_rate` (by default 0.1), see [`Sampling::high_load`]. `false`, the default: these two do nothing |
 //! | `sampling.events` | [`Sampling::event_rate`]: a map of names to shares |
-//! | `sla_thresholds` | [`Sampling::keep_above`], in ns: spans above these are kept whatever the rate |
+//! | `sla_thresholds` | [`Sampling::keep_above`], in ns: spans above these are kept whatever the rate; and [`Flight::keep_above`]: with `recorder.flight` they are triggers |
 //! | `buffer.size` | records that one thread's ring can grow to: [`Builder::max_ring_bytes`] of 32 bytes each, up to the next power of two. It takes a ring's first size with it where that is larger |
-//! | `buffer.overflow_strategy` | `drop_newest` (or `drop`): what a full ring does. `overwrite` (or `overwrite_oldest`, `drop_oldest`) is taken, and the newest are dropped all the same, with a warning in the capture: a drainer empties the rings all the time, and either way the loss is counted. `block` is refused: a probe never waits |
+//! | `buffer.overflow_strategy` | `drop_newest` (or `drop`): what a full ring does. `overwrite` (or `overwrite_oldest`, `drop_oldest`) is taken, and the newest are dropped all the same, with a warning in the capture: a drainer empties the rings all the time, and either way the loss is counted. With `recorder.flight` it is the window's usual way, and there is no warning. `block` is refused: a probe never waits |
 //! | `aggregation.interval_ms` | [`Builder::interval`], in ms |
 //! | `aggregation.percentiles` | checked (0 to 100), and without effect: the histograms keep all that any percentile needs, and `perf-analyze` is asked for it afterwards |
 //! | `export` | passed over: `perf-analyze export` writes other forms afterwards |
@@ -61,7 +61,14 @@
 //! | `recorder.drainer_nice` | [`Builder::drainer_nice`], −20 to 19 |
 //! | `recorder.patience_ms` | [`Builder::patience`], in ms |
 //! | `recorder.arena_directory` | [`Builder::arena_directory`] |
+//! | `recorder.control` | [`Builder::control`]: `true` or `false`; `PERF_CONTROL=0` goes before the default |
 //! | `recorder.ring_bytes`, `max_memory_bytes`, `spool_bytes` | the builder's of the same names, in bytes |
+//! | `recorder.flight` | [`Builder::flight`], with any of the keys below; `{}` is enough |
+//! | `recorder.flight.window_ms` | [`Flight::last`], in ms; by default 30000 |
+//! | `recorder.flight.after_ms`, `quiet_ms` | [`Flight::after`] and [`Flight::quiet_for`], in ms |
+//! | `recorder.flight.on_panic` | [`Flight::on_panic`]: `true` or `false` |
+//! | `recorder.flight.on_signal` | [`Flight::on_signal`]: `SIGUSR1`, `SIGUSR2` or `SIGHUP` |
+//! | `recorder.flight.max_bytes` | [`Flight::max_bytes`]; before `recorder.spool_bytes` |
 
 #![forbid(unsafe_code)]
 
@@ -72,12 +79,14 @@ mod builder;
 mod calibrate;
 #[cfg(feature = "config")]
 mod config;
+pub mod control;
 mod cut;
 mod describe;
 mod drainer;
 mod environment;
 mod error;
 mod flight;
+mod front;
 mod handoff;
 mod housekeeping;
 mod labels;

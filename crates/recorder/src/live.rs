@@ -216,10 +216,9 @@ impl Threads {
         })
     }
 
-    pub(crate) fn wake_writer(&self) {
-        if let Some(writer) = &self.writer {
-            writer.thread().unpark();
-        }
+    /// The writer, to wake it.
+    pub(crate) fn writer(&self) -> Option<thread::Thread> {
+        self.writer.as_ref().map(|writer| writer.thread().clone())
     }
 
     /// Ends both, the drainer first.

@@ -1,20 +1,21 @@
 //! The recorder, in the hands of the program's owner.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use perf_arena::RECORD_BYTES;
-use perf_format::{Rollup, Warning};
+use perf_format::{Rollup, Warning, WarningCode};
 use perf_probe::{Handle, InstallGuard};
 
 use crate::backend::FOLLOWER;
 use crate::builder::Builder;
+use crate::control::{self, Control};
 use crate::error::{FlushError, SnapshotError, StartError, StopError};
 use crate::flight::{self, Kind};
+use crate::front::{Front, Switch};
 use crate::live::{Engine, NotEnded, Shared, Threads};
 use crate::loss::{self, Lost};
-use crate::sampling::Sampler;
 use crate::status::Status;
 
 /// Records what the probes of this process measure, until it is stopped or dropped.
@@ -33,13 +34,13 @@ pub struct Recorder {
     handle: Handle,
     path: Option<PathBuf>,
     pid: u32,
-    started: Instant,
 }
 
 struct Running {
-    shared: Arc<Shared>,
+    front: Front,
     threads: Threads,
     flight: Option<flight::Running>,
+    control: Option<Control>,
     installed: Option<InstallGuard>,
 }
 
@@ -79,11 +80,24 @@ impl Recorder {
         flight: Option<flight::Running>,
         handle: Handle,
         path: Option<PathBuf>,
+        capture_id: [u8; 16],
     ) -> Self {
-        let running = Some(Running {
+        let arena = shared.engine().drainer.owner.arena();
+        let front = Front {
+            arena,
             shared,
+            capture_id,
+            writer: threads.writer(),
+            flight: flight.as_ref().map(|flight| flight.view.clone()),
+            path: path.clone(),
+            started: Instant::now(),
+            switch: Arc::new(Mutex::new(Switch::default())),
+        };
+        let running = Some(Running {
+            front,
             threads,
             flight,
+            control: None,
             installed: None,
         });
         Self {
@@ -91,15 +105,30 @@ impl Recorder {
             handle,
             path,
             pid: std::process::id(),
-            started: Instant::now(),
         }
     }
 
     pub(crate) fn install(&mut self) -> Result<(), StartError> {
         if let Some(running) = &mut self.running {
             running.installed = Some(perf_probe::install(self.handle.clone())?);
+            running.front.lock_switch().is_ours = true;
         }
         Ok(())
+    }
+
+    /// Lets it be controlled from outside, or has the capture say why that cannot be.
+    pub(crate) fn listen(&mut self, directory: Option<&Path>) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        match control::start(&running.front, directory) {
+            Ok(control) => running.control = Some(control),
+            Err(error) => {
+                let message = format!("no control from outside: {error}");
+                let warnings = &mut running.front.shared.engine().drainer.warnings;
+                warnings.add(WarningCode::CONTROL, 0, message);
+            }
+        }
     }
 
     /// The probes' own handle, for threads and code that enter its [scope](perf_probe::scope) themselves.
@@ -130,51 +159,27 @@ impl Recorder {
     }
 
     fn set_enabled(&self, enabled: bool) {
-        if self
-            .running()
-            .is_some_and(|running| running.installed.is_some())
-        {
-            perf_probe::set_enabled(enabled);
+        if let Some(running) = self.running() {
+            running.front.switch(enabled, None);
         }
     }
 
     /// What it is doing. In the child of a fork: nothing.
     pub fn status(&self) -> Status {
-        let Some(running) = self.running() else {
-            return Status {
+        match self.running() {
+            Some(running) => running.front.status(),
+            None => Status {
                 capture: self.path.clone(),
                 sampling_rate: 1.0,
                 ..Status::default()
-            };
-        };
-        let shared = &running.shared;
-        let mut engine = shared.engine();
-        let enabled = running.installed.is_some() && perf_probe::is_enabled();
-        Status {
-            running: !shared.is_stopping(),
-            enabled,
-            capture: self.path.clone(),
-            records: engine.drainer.stream.rows(),
-            sampled_out: engine.drainer.stream.sampled_out(),
-            lost: engine.lost(),
-            bytes: engine.bytes(&shared.progress),
-            rings: engine.rings(),
-            sampling_rate: engine.drainer.sampler.as_ref().map_or(1.0, Sampler::share),
-            self_cost: engine.drainer.books.last.clone(),
-            ns_per_record: engine.drainer.books.ns_per_record,
-            spool_used_bytes: engine.drainer.owner.spool().used_bytes(),
-            memory_bytes: engine.drainer.owner.memory().segment_bytes,
-            failing: shared.progress.failing(),
-            warnings: engine.drainer.warnings.kept().to_vec(),
-            uptime: self.started.elapsed(),
-            flight: running.flight.as_ref().map(flight::Running::status),
+            },
         }
     }
 
     /// The histograms of all that was encoded since the start, one rollup for each clock segment. Copies them.
     pub fn live(&self) -> Vec<Rollup> {
         self.running().map_or_else(Vec::new, |running| {
-            running.shared.engine().drainer.stream.since_start()
+            running.front.shared.engine().drainer.stream.since_start()
         })
     }
 
@@ -183,7 +188,8 @@ impl Recorder {
     /// # Errors
     /// The storage did not take it in time, or the recorder does not run.
     pub fn flush(&self) -> Result<(), FlushError> {
-        self.running().ok_or(FlushError::NotRunning)?.flush()
+        let running = self.running().ok_or(FlushError::NotRunning)?;
+        running.front.flush()
     }
 
     /// A capture with everything that was recorded before this call, safe on the disk. A flight recorder writes the next part,
@@ -193,12 +199,7 @@ impl Recorder {
     /// It could not be written, or not in time; or the capture does not go into a file.
     pub fn snapshot(&self, why: &str) -> Result<PathBuf, SnapshotError> {
         let running = self.running().ok_or(SnapshotError::NotRunning)?;
-        if let Some(flight) = &running.flight {
-            return flight.desk.ask(Kind::Snapshot, why);
-        }
-        let path = self.path.clone().ok_or(SnapshotError::NoFile)?;
-        running.flush()?;
-        Ok(path)
+        running.front.snapshot(Kind::Snapshot, why)
     }
 
     /// Stops recording, and completes the capture. Of a flight recorder it writes nothing but what was triggered already.
@@ -220,16 +221,20 @@ impl Recorder {
         // The probes first: what comes later is counted as lost, and the rings get no more.
         drop(running.installed.take());
         self.handle.close();
+        if let Some(control) = running.control.take() {
+            control.close(&running.front);
+            control.join();
+        }
         let (mut last_part, mut failing) = (None, None);
         if let Some(flight) = running.flight.take() {
-            let desk = Arc::clone(&flight.desk);
-            failing = match flight.stop(running.shared.patience) {
+            let desk = Arc::clone(&flight.view.desk);
+            failing = match flight.stop(running.front.shared.patience) {
                 true => desk.failing(),
                 false => Some("a write does not return".to_owned()),
             };
             last_part = Some(desk.last_part());
         }
-        let shared = running.shared;
+        let shared = running.front.shared;
         match running.threads.stop(&shared) {
             Ok(()) => {}
             Err(NotEnded::Panicked(thread)) => return Err(StopError::Panicked { thread }),
@@ -307,23 +312,6 @@ impl Recorder {
     /// Whether this process was forked off after the recorder had started.
     fn is_foreign(&self) -> bool {
         self.pid != std::process::id()
-    }
-}
-
-impl Running {
-    fn flush(&self) -> Result<(), FlushError> {
-        let shared = &self.shared;
-        let offset = shared.push_out().ok_or(FlushError::TimedOut)?;
-        if shared.engine().outlet.end_offset().is_none() {
-            return Ok(());
-        }
-        shared.progress.ask_sync(offset);
-        self.threads.wake_writer();
-        if shared.progress.wait_for_sync(offset, shared.patience) {
-            Ok(())
-        } else {
-            Err(FlushError::TimedOut)
-        }
     }
 }
 

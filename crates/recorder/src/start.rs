@@ -1,6 +1,7 @@
 //! Bringing a recorder up: clock, file, arena, threads, and only then the probes.
 
 mod armed;
+mod child;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -223,6 +224,7 @@ fn run(
             }
         };
     let flight = begun.flight.take();
+    let capture_id = begun.described.capture_id.0;
     let mut drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
     for message in remarks {
         drainer
@@ -257,9 +259,12 @@ fn run(
             return Err(error);
         }
     };
-    let mut recorder = Recorder::new(shared, threads, flight, handle, path);
+    let mut recorder = Recorder::new(shared, threads, flight, handle, path, capture_id);
     if settings.install {
         recorder.install()?;
+    }
+    if settings.is_controlled() {
+        recorder.listen(settings.arena.directory.as_deref());
     }
     Ok(recorder)
 }
@@ -370,25 +375,4 @@ pub(crate) fn manual(
     }
     let handle = begun.handle.clone();
     Ok((handle, drainer_of(&settings, begun, LARGEST_PIECE)))
-}
-
-impl Settings {
-    /// Starts, in the child of a fork, a recorder like the parent's, but for its file. The probes install it.
-    pub(crate) fn start_in_child(self) -> Result<Recorder, StartError> {
-        let path = self
-            .path
-            .as_deref()
-            .map(path::for_child)
-            .ok_or(StartError::NoDestination)?;
-        let settings = Settings {
-            install: false,
-
-            path: Some(path.clone()),
-            ..self
-        };
-        start(Builder {
-            destination: Destination::Path(path),
-            settings,
-        })
-    }
 }

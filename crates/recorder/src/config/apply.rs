@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use perf_arena::RECORD_BYTES;
 
+use super::flight;
 use super::keys::{Aggregation, Buffer, Metrics, RecorderKeys, SamplingKeys};
 use super::value::{Text, Wrong, number, one_of, refused};
 use crate::backend::ForkPolicy;
@@ -21,7 +22,7 @@ const HIGH_LOAD: f64 = 1e6;
 const HIGH_LOAD_RATE: f64 = 0.1;
 const DAY_MS: u64 = 86_400_000;
 
-const SWITCH: [(&str, bool); 2] = [("true", true), ("false", false)];
+pub(super) const SWITCH: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 /// What a full ring shall do.
 #[derive(Clone, Copy)]
@@ -40,12 +41,17 @@ const STRATEGIES: [(&str, Overflow); 5] = [
 
 /// The builder that the keys ask for; `None` if they say that nothing shall be recorded. Everything is checked in both cases.
 pub(super) fn apply(metrics: Metrics) -> Result<Option<Builder>, Wrong> {
+    let limits = limits(metrics.sla_thresholds.unwrap_or_default())?;
     let enabled = metrics
         .enabled
         .map_or(Ok(true), |text| one_of("enabled", &text, &SWITCH))?;
     let mut builder = Builder::default();
-    if let Some(keys) = metrics.recorder {
+    if let Some(mut keys) = metrics.recorder {
+        let flight = keys.flight.take();
         builder = recorder(builder, keys)?;
+        if let Some(keys) = flight {
+            builder = builder.flight(flight::of_keys(&keys, &limits)?);
+        }
     }
     if let Some(keys) = metrics.buffer {
         builder = buffer(builder, keys)?;
@@ -53,14 +59,21 @@ pub(super) fn apply(metrics: Metrics) -> Result<Option<Builder>, Wrong> {
     if let Some(keys) = metrics.aggregation {
         builder = aggregation(builder, keys)?;
     }
-    let sampling = sampling(
-        metrics.sampling.unwrap_or_default(),
-        metrics.sla_thresholds.unwrap_or_default(),
-    )?;
+    let sampling = sampling(metrics.sampling.unwrap_or_default(), limits)?;
     Ok(enabled.then_some(builder.sampling(sampling)))
 }
 
-fn sampling(keys: SamplingKeys, limits: BTreeMap<String, Text>) -> Result<Sampling, Wrong> {
+/// What spans may take.
+fn limits(limits: BTreeMap<String, Text>) -> Result<BTreeMap<String, Duration>, Wrong> {
+    let limit = |(event, text)| {
+        let what = "a whole number of ns for each event";
+        let ns = number("sla_thresholds", &text, 0..=u64::MAX, what)?;
+        Ok((event, Duration::from_nanos(ns)))
+    };
+    limits.into_iter().map(limit).collect()
+}
+
+fn sampling(keys: SamplingKeys, limits: BTreeMap<String, Duration>) -> Result<Sampling, Wrong> {
     let mut sampling = Sampling::new();
     if let Some(text) = keys.default_rate {
         sampling = sampling.rate(share("default_rate", &text)?);
@@ -81,10 +94,8 @@ fn sampling(keys: SamplingKeys, limits: BTreeMap<String, Text>) -> Result<Sampli
     for (event, text) in keys.events.unwrap_or_default() {
         sampling = sampling.event_rate(event, share("events", &text)?);
     }
-    for (event, text) in limits {
-        let what = "a whole number of ns for each event";
-        let ns = number("sla_thresholds", &text, 0..=u64::MAX, what)?;
-        sampling = sampling.keep_above(event, Duration::from_nanos(ns));
+    for (event, limit) in limits {
+        sampling = sampling.keep_above(event, limit);
     }
     Ok(sampling)
 }
@@ -103,6 +114,8 @@ fn buffer(mut builder: Builder, keys: Buffer) -> Result<Builder, Wrong> {
     let strategy = keys.overflow_strategy;
     if let Some(text) = strategy
         && let Overflow::Overwrite = one_of("overflow_strategy", &text, &STRATEGIES)?
+        // Its window drops the oldest, which is what is asked for.
+        && builder.settings.flight.is_none()
     {
         builder.settings.remarks.push(format!(
             "overflow_strategy is `{}`, and a ring that is full drops the newest records all the same",
@@ -138,6 +151,9 @@ fn recorder(mut builder: Builder, keys: RecorderKeys) -> Result<Builder, Wrong> 
     }
     if let Some(text) = keys.salvage {
         builder = builder.salvage(one_of("salvage", &text, &SWITCH)?);
+    }
+    if let Some(text) = keys.control {
+        builder = builder.control(one_of("control", &text, &SWITCH)?);
     }
     if let Some(text) = keys.drainer_nice {
         builder = builder.drainer_nice(number("drainer_nice", &text, -20..=19, "a nice value")?);
@@ -180,10 +196,10 @@ fn path<'t>(name: &str, text: &'t Text) -> Result<&'t str, Wrong> {
     Err(refused(name, text, wanted))
 }
 
-fn milliseconds(name: &str, text: &Text) -> Result<Duration, Wrong> {
+pub(super) fn milliseconds(name: &str, text: &Text) -> Result<Duration, Wrong> {
     number(name, text, 1..=DAY_MS, "a whole number of ms").map(Duration::from_millis)
 }
 
-fn bytes(name: &str, text: &Text) -> Result<u64, Wrong> {
+pub(super) fn bytes(name: &str, text: &Text) -> Result<u64, Wrong> {
     number(name, text, SMALLEST_RING..=1 << 40, "a number of bytes")
 }

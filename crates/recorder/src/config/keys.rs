@@ -67,4 +67,18 @@ pub(super) struct RecorderKeys {
     pub(super) ring_bytes: Option<Text>,
     pub(super) max_memory_bytes: Option<Text>,
     pub(super) spool_bytes: Option<Text>,
+    pub(super) control: Option<Text>,
+    pub(super) flight: Option<FlightKeys>,
+}
+
+/// A flight recorder.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FlightKeys {
+    pub(super) window_ms: Option<Text>,
+    pub(super) after_ms: Option<Text>,
+    pub(super) quiet_ms: Option<Text>,
+    pub(super) on_panic: Option<Text>,
+    pub(super) on_signal: Option<Text>,
+    pub(super) max_bytes: Option<Text>,
 }

@@ -245,6 +245,21 @@ fn what_is_wrong_is_placed() {
             "line 3, column 3",
             "",
         ),
+        (
+            "metrics:\n  recorder:\n    flight: {on_signal: SIGKILL}\n",
+            "line 3, column 25",
+            "`SIGUSR2`",
+        ),
+        (
+            "metrics:\n  recorder:\n    flight: {window_ms: 0}\n",
+            "line 3, column 25",
+            "whole number of ms",
+        ),
+        (
+            "metrics:\n  recorder:\n    flight: {window: 30}\n",
+            "line 3, column 14",
+            "window",
+        ),
         ("metrics: [\n", "line 1, column 10", ""),
     ] {
         let message = match with(text, &[]) {
@@ -257,4 +272,45 @@ fn what_is_wrong_is_placed() {
         );
         assert_eq!(message.lines().count(), 1, "{message}");
     }
+}
+
+#[test]
+fn a_flight_recorder_is_armed_by_its_keys_and_the_thresholds() {
+    let text = "
+metrics:
+  sla_thresholds: {ORDER: 5_000_000}
+  buffer: {overflow_strategy: overwrite}
+  recorder:
+    spool_bytes: 1048576
+    flight:
+      window_ms: 10_000
+      after_ms: 0
+      quiet_ms: 250
+      on_panic: false
+      on_signal: SIGUSR2
+      max_bytes: 8388608
+";
+    let settings = with(text, &[])
+        .expect("accepted")
+        .expect("enabled")
+        .settings;
+    let asked = crate::Flight::last(Duration::from_secs(10))
+        .after(Duration::ZERO)
+        .quiet_for(Duration::from_millis(250))
+        .on_panic(false)
+        .on_signal(signal_hook::consts::SIGUSR2)
+        .max_bytes(8 << 20)
+        .keep_above("ORDER", Duration::from_millis(5));
+    assert_eq!(settings.flight, Some(asked));
+    assert_eq!(settings.arena.spool_bytes, 8 << 20);
+    assert_eq!(
+        settings.remarks,
+        Vec::<String>::new(),
+        "a window does overwrite"
+    );
+
+    let settings = with("metrics: {recorder: {flight: {}}}", &[]);
+    let settings = settings.expect("accepted").expect("enabled").settings;
+    let usual = crate::Flight::last(Duration::from_secs(30));
+    assert_eq!(settings.flight, Some(usual));
 }

@@ -47,7 +47,10 @@ fn tell(panic: &PanicHookInfo<'_>) {
     if desks.is_empty() {
         return;
     }
-    let message = panic.payload_as_str().unwrap_or("(no message)");
+    let payload = panic.payload();
+    let message = payload.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = message.unwrap_or("(no message)");
     let place = panic
         .location()
         .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));

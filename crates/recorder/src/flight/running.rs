@@ -37,10 +37,17 @@ pub(crate) struct Starting {
     base: PathBuf,
 }
 
-/// A flight recorder.
-pub(crate) struct Running {
+/// What can be asked of a flight recorder.
+#[derive(Clone)]
+pub(crate) struct View {
     pub(crate) desk: Arc<Desk>,
     window: SharedWindow,
+    last: Duration,
+}
+
+/// A flight recorder.
+pub(crate) struct Running {
+    pub(crate) view: View,
     thread: JoinHandle<()>,
     signal: Option<SigId>,
 }
@@ -100,14 +107,18 @@ impl Starting {
             .name("perf-flight".into())
             .spawn(move || writing.run())
             .map_err(failed("start the flight recorder's thread"))?;
-        let mut running = Running {
+        let view = View {
             desk: self.desk,
             window: self.window,
+            last: self.flight.last,
+        };
+        let mut running = Running {
+            view,
             thread,
             signal: None,
         };
         if let Some(signal) = self.flight.on_signal {
-            let flag = Arc::clone(&running.desk.signalled);
+            let flag = Arc::clone(&running.view.desk.signalled);
             match signal_hook::flag::register(signal, flag) {
                 Ok(id) => running.signal = Some(id),
                 Err(error) => {
@@ -117,31 +128,37 @@ impl Starting {
             }
         }
         if self.flight.on_panic {
-            panic::arm(&running.desk);
+            panic::arm(&running.view.desk);
         }
         Ok(running)
     }
 }
 
-impl Running {
+impl View {
     pub(crate) fn status(&self) -> FlightStatus {
-        let mut status = FlightStatus::default();
+        let mut status = FlightStatus {
+            last: self.last,
+            ..FlightStatus::default()
+        };
         {
             let window = self.window.lock();
-            status.window = window.reach();
+            status.window = window.reach().min(self.last);
             (status.window_bytes, status.window_records) = window.contents();
         }
         self.desk.tell(&mut status);
         status
     }
+}
 
+impl Running {
     /// Ends the thread, which first writes what was triggered already. False if the disk does not return.
     pub(crate) fn stop(self, patience: Duration) -> bool {
         if let Some(signal) = self.signal {
             signal_hook::low_level::unregister(signal);
         }
-        self.desk.stop();
-        let ended = self.desk.wait_for_end(patience.saturating_add(GRACE));
+        let desk = self.view.desk;
+        desk.stop();
+        let ended = desk.wait_for_end(patience.saturating_add(GRACE));
         // A panic in there was a bug; its window stays for the salvage.
         ended && self.thread.join().is_ok()
     }
