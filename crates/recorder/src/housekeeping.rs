@@ -1,9 +1,11 @@
 //! What a capture needs besides its events: tables, anchors, notes, and the end.
 
+use std::time::Duration;
+
 use perf_arena::EventEntry;
 use perf_format::{
-    Close, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan, RingId,
-    SegmentId, Tables, ThreadDescriptor, ThreadId, TraceId, WarningCode,
+    Anchor, Close, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan,
+    RingId, SegmentId, Tables, ThreadDescriptor, ThreadId, TraceId, WarningCode,
 };
 use perf_probe::clock;
 
@@ -86,6 +88,17 @@ impl Drainer {
         let mut bytes = self.buffer();
         self.stream.tables(&tables, &mut bytes);
         self.queue(bytes);
+    }
+
+    /// The first anchor, read before anything could be recorded: it says of the first records that nothing before them is
+    /// missing.
+    pub(crate) fn begin(&mut self, first: &Anchor) {
+        let mut bytes = self.buffer();
+        self.stream.anchors(std::slice::from_ref(first), &mut bytes);
+        self.queue(bytes);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.anchored(Duration::ZERO, first);
+        }
     }
 
     /// Compares the clocks, and begins a new segment if they no longer agree.

@@ -186,7 +186,7 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
     let mut drainer = Drainer::new(Parts {
         owner: begun.owner,
         max_piece_bytes,
-        first_anchor: begun.first,
+        first_anchor: begun.first.clone(),
         read_anchor: settings.read_anchor,
         interval: settings.interval,
         ring_bytes: settings.arena.ring_bytes,
@@ -195,6 +195,7 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
         sampler,
         keeper: begun.keeper,
     });
+    drainer.begin(&begun.first);
     drainer.books.ns_per_record = begun.ns_per_record;
     drainer.nice = settings.drainer_nice;
     for remark in &settings.remarks {
