@@ -7,12 +7,10 @@ const FIRST: Duration = Duration::from_millis(1);
 /// The longest sleep while records come. In so long one thread that suddenly records at full speed does not quite fill what
 /// its ring can grow to at once.
 const LONGEST: Duration = Duration::from_millis(4);
-/// The longest sleep while hardly any come: on a virtual machine every waking takes 50 µs of a processor, and 250 of them a
-/// second are more than all that a program of ten thousand records a second pays besides. So a thread that goes from little to
-/// full speed is met almost as late as one that comes from nothing.
-const LONGEST_LIGHT: Duration = Duration::from_millis(20);
-/// How full the fullest ring is at most, by the time the drainer comes, for that to be hardly any.
-const LIGHT_FULL: f64 = 0.05;
+/// Where so long a sleep, or a longer one, leaves the fullest ring this little full, it does: on a virtual machine every waking
+/// takes 50 µs of a processor, and 250 of them a second are more than all that a program of ten thousand records a second pays
+/// besides. A ring that is mostly free meets a thread that suddenly records ten times as much.
+const LIGHT_FULL: f64 = 0.1;
 /// The sleep while nothing is recorded. Thirteen rounds a second stay below a thousandth of a core, also on a virtual
 /// machine on which waking a thread takes 60 µs of its time.
 const IDLE: Duration = Duration::from_millis(75);
@@ -41,13 +39,15 @@ impl Pace {
         self.sleep = if records == 0 {
             before.mul_f64(LONGER).clamp(FIRST, IDLE)
         } else {
-            let longest = if fullest < LIGHT_FULL {
-                LONGEST_LIGHT
-            } else {
-                LONGEST
-            };
             let change = (WANTED_FULL / fullest).clamp(SHORTER, LONGER);
-            let sleep = before.min(longest).mul_f64(change).min(longest);
+            let busy = before.min(LONGEST).mul_f64(change).min(LONGEST);
+            // A ring that is fuller may have filled up in any part of the sleep.
+            let light = if fullest < WANTED_FULL {
+                before.mul_f64((LIGHT_FULL / fullest).min(LONGER)).min(IDLE)
+            } else {
+                Duration::ZERO
+            };
+            let sleep = busy.max(light);
             if sleep < SHORTEST {
                 Duration::ZERO
             } else {
@@ -77,9 +77,9 @@ mod tests {
         let mut pace = Pace::new();
         let idle = (0..100).map(|_| pace.after(0, 0.0)).last();
         assert_eq!(idle, Some(IDLE));
-        // A trickle, some more, then a storm.
-        assert_eq!(pace.after(1, 0.001), LONGEST_LIGHT);
-        assert_eq!(pace.after(500, LIGHT_FULL), LONGEST);
+        // A trickle, twice as much as that sleep is good for, then a storm.
+        assert_eq!(pace.after(1, 0.001), IDLE);
+        assert_eq!(pace.after(1_600, 2.0 * LIGHT_FULL), IDLE / 2);
         assert_eq!(pace.after(8_000, 1.0), FIRST);
         assert_eq!(pace.after(0, 0.0), FIRST.mul_f64(LONGER));
     }
@@ -87,7 +87,13 @@ mod tests {
     #[test]
     fn the_fullest_ring_is_as_full_as_it_shall_be() {
         let mut pace = Pace::new();
-        for (fills_a_ms, expected_ms) in [(0.001, 20.0), (0.03, 4.0), (0.1, 2.5), (0.5, 0.5)] {
+        for (fills_a_ms, expected_ms) in [
+            (0.001, 75.0),
+            (0.005, 20.0),
+            (0.03, 4.0),
+            (0.1, 2.5),
+            (0.5, 0.5),
+        ] {
             let sleep = settled(&mut pace, fills_a_ms).as_secs_f64() * 1e3;
             assert!(
                 (sleep - expected_ms).abs() < 0.3 * expected_ms,
@@ -102,9 +108,9 @@ mod tests {
         let busy = (0..10).map(|_| pace.after(8_000, 1.0)).last();
         assert_eq!(busy, Some(Duration::ZERO));
         assert!(pace.after(8_000, 0.2) >= SHORTEST);
-        let usual = (0..100).map(|_| pace.after(100, LIGHT_FULL)).last();
+        let usual = (0..100).map(|_| pace.after(1_000, 0.24)).last();
         assert_eq!(usual, Some(LONGEST));
         let light = (0..100).map(|_| pace.after(10, 0.001)).last();
-        assert_eq!(light, Some(LONGEST_LIGHT));
+        assert_eq!(light, Some(IDLE));
     }
 }
