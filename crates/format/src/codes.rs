@@ -105,4 +105,6 @@ impl WarningCode {
     pub const PRIORITY: WarningCode = WarningCode(9);
     /// A setting has not the effect that its name promises.
     pub const SETTINGS: WarningCode = WarningCode(10);
+    /// Old parts of captures were deleted, as it was asked for.
+    pub const RETENTION: WarningCode = WarningCode(11);
 }

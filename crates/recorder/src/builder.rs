@@ -11,6 +11,7 @@ use crate::backend::ForkPolicy;
 use crate::drainer::Drainer;
 use crate::error::StartError;
 use crate::handoff::Hook;
+use crate::parts::PartSettings;
 use crate::recorder::Recorder;
 use crate::sampling::Sampling;
 use crate::sink::Sink;
@@ -46,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) drainer_nice: Option<i32>,
     pub(crate) sync: SyncPolicy,
     pub(crate) sampling: Sampling,
+    pub(crate) parts: PartSettings,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
     pub(crate) salvage: bool,
@@ -68,6 +70,7 @@ impl Default for Builder {
             drainer_nice: None,
             sync: SyncPolicy::default(),
             sampling: Sampling::default(),
+            parts: PartSettings::default(),
             fork: ForkPolicy::default(),
             install: true,
             salvage: true,

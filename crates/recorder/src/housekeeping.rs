@@ -2,7 +2,7 @@
 
 use perf_arena::EventEntry;
 use perf_format::{
-    Close, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan, RingId,
+    Anchor, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan, RingId,
     SegmentId, Tables, ThreadDescriptor, ThreadId, TraceId, WarningCode,
 };
 use perf_probe::clock;
@@ -34,12 +34,13 @@ impl Drainer {
         let threads: Vec<_> = threads
             .into_iter()
             .map(|thread| {
-                self.threads.insert(thread.thread, thread.name.clone());
-                ThreadDescriptor {
+                let thread = ThreadDescriptor {
                     id: ThreadId(thread.thread),
                     os_tid: thread.os_thread.into(),
                     name: thread.name,
-                }
+                };
+                self.threads.insert(thread.id.0, thread.clone());
+                thread
             })
             .collect();
         let events: Vec<_> = events.into_iter().map(event_descriptor).collect();
@@ -48,6 +49,17 @@ impl Drainer {
                 sampler.meet(event.id, &event.name);
             }
         }
+        if let Some(rotation) = &mut self.rotation {
+            rotation.events.extend(events.iter().cloned());
+        }
+        self.queue_descriptors(&threads, &events);
+    }
+
+    pub(crate) fn queue_descriptors(
+        &mut self,
+        threads: &[ThreadDescriptor],
+        events: &[EventDescriptor],
+    ) {
         for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
             self.queue_table(Tables {
                 threads: threads.to_vec(),
@@ -68,8 +80,8 @@ impl Drainer {
         self.queue(bytes);
     }
 
-    /// Compares the clocks, and begins a new segment if they no longer agree.
-    pub(crate) fn anchor(&mut self) {
+    /// Compares the clocks, and begins a new segment if they no longer agree. Returns what they show.
+    pub(crate) fn anchor(&mut self) -> Anchor {
         let read = (self.read_anchor)();
         let ticks = read.ticks;
         let before = self.segments.current();
@@ -83,10 +95,16 @@ impl Drainer {
             self.queue(bytes);
             self.warnings.add(WarningCode::CLOCK, ticks, broken.message);
         }
-        let mut bytes = self.buffer();
-        self.stream.anchors(&[anchor], &mut bytes);
-        self.queue(bytes);
+        self.queue_anchor(&anchor);
         self.recheck_clock(ticks);
+        anchor
+    }
+
+    pub(crate) fn queue_anchor(&mut self, anchor: &Anchor) {
+        let mut bytes = self.buffer();
+        self.stream
+            .anchors(std::slice::from_ref(anchor), &mut bytes);
+        self.queue(bytes);
     }
 
     fn recheck_clock(&mut self, ticks: u64) {
@@ -205,21 +223,7 @@ impl Drainer {
             losses,
             ..Notes::default()
         });
-        let close = Close {
-            reason: CloseReason::STOPPED,
-            ticks: clock::now().0,
-            unix_ns: now.unix_ns,
-            lost: self.lost.total(),
-            ..Close::default()
-        };
-        let mut bytes = self.buffer();
-        self.stream.rollup(&mut bytes);
-        if bytes.len() <= self.max_piece_bytes() {
-            self.queue(bytes);
-        }
-        let mut bytes = self.buffer();
-        self.stream.close(close, &mut bytes);
-        self.queue(bytes);
+        self.queue_end_of_part(now, self.lost_in_part(), CloseReason::STOPPED);
     }
 
     /// Losses of living rings after which nothing was recorded any more.

@@ -60,6 +60,10 @@
 //! | `recorder.patience_ms` | [`Builder::patience`], in ms |
 //! | `recorder.arena_directory` | [`Builder::arena_directory`] |
 //! | `recorder.ring_bytes`, `max_memory_bytes`, `spool_bytes` | the builder's of the same names, in bytes |
+//! | `recorder.rotate_bytes`, `rotate_every_s` | [`Builder::rotate_bytes`], [`Builder::rotate_every`] in s: the capture becomes several files |
+//! | `recorder.keep_bytes`, `keep_for_s` | [`Builder::keep_bytes`], [`Builder::keep_for`] in s: older files of this program are deleted |
+//! | `recorder.preallocate_bytes` | [`Builder::preallocate_bytes`] |
+//! | `recorder.compress_closed` | `Builder::compress_closed`: a level of zstd, 1 to 19; with the cargo feature `zstd` |
 
 #![forbid(unsafe_code)]
 
@@ -82,6 +86,7 @@ mod loss;
 mod machine;
 mod outlet;
 mod pace;
+mod parts;
 mod path;
 mod progress;
 mod recorder;
@@ -103,6 +108,7 @@ pub use error::{ConfigError, FlushError, StartError, StopError};
 #[doc(hidden)]
 pub use handoff::{Handoff, Hook};
 pub use loss::Lost;
+pub use parts::Parts;
 pub use recorder::{Recorder, Stopped};
 pub use sampling::Sampling;
 pub use sink::{Refused, Sink};

@@ -13,6 +13,7 @@ use crate::builder::Builder;
 use crate::error::{FlushError, StartError, StopError};
 use crate::live::{NotEnded, Shared, Threads};
 use crate::loss::{self, Lost};
+use crate::parts::{PartFiles, Parts};
 use crate::sampling::Sampler;
 use crate::status::Status;
 
@@ -45,8 +46,10 @@ struct Running {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// The capture's file, if it went into one.
+    /// The capture's file, if it went into one; of several parts the last.
     pub capture: Option<PathBuf>,
+    /// How many parts the capture has, and what was deleted.
+    pub parts: Parts,
     /// Records in the capture. With [`sampled_out`](Self::sampled_out), [`lost`](Self::lost), and with what [`perf_probe::losses`] counts from the stop on,
     /// these are all that were attempted, each in one of them only. The record that a thread was in the midst of at the
     /// stop is counted there when the thread next records, or ends.
@@ -103,7 +106,7 @@ impl Recorder {
         &self.handle
     }
 
-    /// The capture's file, if it goes into one.
+    /// The capture's file, if it goes into one; of several parts the first. [`Status::capture`] has the one that is being written.
     pub fn capture_path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -149,7 +152,12 @@ impl Recorder {
         Status {
             running: !shared.is_stopping(),
             enabled,
-            capture: self.path.clone(),
+            capture: shared.files.as_ref().map(|files| files.path()),
+            parts: shared
+                .files
+                .as_ref()
+                .map(|files| files.parts())
+                .unwrap_or_default(),
             records: engine.drainer.stream.rows(),
             sampled_out: engine.drainer.stream.sampled_out(),
             lost: engine.lost(),
@@ -237,6 +245,7 @@ impl Recorder {
             .end_offset()
             .is_none_or(|end| shared.progress.written() >= end);
         let failing = shared.progress.failing();
+        let files = shared.files.clone();
         let Some(engine) = Arc::into_inner(shared).map(Shared::into_engine) else {
             return Err(StopError::Panicked { thread: "drainer" });
         };
@@ -249,18 +258,23 @@ impl Recorder {
                 error: failing.unwrap_or_else(|| "too slow".to_owned()),
             });
         }
-        Ok(self.close(engine))
+        Ok(self.close(engine, files.as_deref()))
     }
 
-    fn close(&self, engine: crate::live::Engine) -> Stopped {
+    fn close(&self, engine: crate::live::Engine, files: Option<&PartFiles>) -> Stopped {
         let bytes = engine.bytes(&engine.drainer.progress);
         let mut drainer = engine.drainer;
         let (troubles, _) = drainer.progress.take_troubles();
         for trouble in &troubles {
             drainer.warnings.add_of_storage(trouble, 0);
         }
+        let last = files.map(PartFiles::last);
         let stopped = Stopped {
-            capture: self.path.clone(),
+            capture: last.clone(),
+            parts: Parts {
+                last,
+                ..files.map(PartFiles::parts).unwrap_or_default()
+            },
             records: drainer.stream.rows(),
             sampled_out: drainer.stream.sampled_out(),
             lost: drainer.lost.clone(),

@@ -67,4 +67,10 @@ pub(super) struct RecorderKeys {
     pub(super) ring_bytes: Option<Text>,
     pub(super) max_memory_bytes: Option<Text>,
     pub(super) spool_bytes: Option<Text>,
+    pub(super) rotate_bytes: Option<Text>,
+    pub(super) rotate_every_s: Option<Text>,
+    pub(super) keep_bytes: Option<Text>,
+    pub(super) keep_for_s: Option<Text>,
+    pub(super) preallocate_bytes: Option<Text>,
+    pub(super) compress_closed: Option<Text>,
 }

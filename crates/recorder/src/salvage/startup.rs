@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use perf_arena::reader::Reader;
 use perf_arena::{About, DeadArena, Directory, Liveness};
-use perf_format::{CaptureId, FileHeader, Index};
+use perf_format::{CaptureId, FileHeader};
 
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
-use super::{SalvageError, io_error, new_file, remainder_path};
+use super::{SalvageError, io_error, new_file, of_parts, other_remainder_path, remainder_path};
 use crate::machine;
+use crate::parts::names;
 
 /// How long an arena stays that cannot be saved because its capture's directory is gone and there is no other place, or
 /// because it cannot be read. Counted from when the arena last grew, at the latest when its process died.
@@ -226,8 +227,9 @@ fn save(
     let remainder = place_of(capture, id, elsewhere).ok_or_else(|| SalvageError::NoPlace {
         path: capture.clone(),
     })?;
+    of_parts::trim(capture, id);
     let mut known = Known::default();
-    let has_capture = add_if_of(&mut known, capture, id);
+    let has_capture = of_parts::add(&mut known, capture, id);
     if remainder.exists() {
         // It is complete, since it got its name last: only the arena was not removed any more.
         return Ok(None);
@@ -238,6 +240,7 @@ fn save(
     let header = FileHeader::parse(&about.metadata).map(|(header, _)| header);
     let mut header = header.unwrap_or_else(|_| header_of(about, &known));
     header.origin.arena.clear();
+    header.part = of_parts::next_number(capture);
     let saved = write(reader, &mut known, &header, &remainder)?;
     Ok(Some((remainder, saved)))
 }
@@ -252,42 +255,27 @@ fn header_of(about: &About, known: &Known) -> FileHeader {
     header
 }
 
-/// Takes in the file at `path` if it is of the capture `id`.
-fn add_if_of(known: &mut Known, path: &Path, id: CaptureId) -> bool {
-    let Ok(file) = File::open(path) else {
-        return false;
-    };
-    is_of(&file, id) && known.add_file(&file).is_ok()
-}
-
-/// Whether a file is of the capture `id`.
-pub(super) fn is_of(file: &File, id: CaptureId) -> bool {
-    let header = Index::read(file).ok().and_then(|index| index.header);
-    header.is_some_and(|header| header.capture_id == id)
-}
-
 /// Where the remainder of a capture goes; `None` if there is no place for it.
 fn place_of(capture: &Path, id: CaptureId, elsewhere: Option<&Path>) -> Option<PathBuf> {
     if capture.parent().is_some_and(Path::is_dir) {
         return Some(free_remainder_path(capture, id));
     }
     let other = elsewhere.filter(|directory| directory.is_dir())?;
-    let capture = other.join(capture.file_name()?);
-    Some(capture.with_extension(format!("{id}.salvaged.bin")))
+    Some(other_remainder_path(&other.join(capture.file_name()?), id))
 }
 
 /// The path of the remainder. If something else has that name, another one.
 fn free_remainder_path(capture: &Path, id: CaptureId) -> PathBuf {
     let usual = remainder_path(capture);
     let usable = match File::open(&usual) {
-        Ok(file) => is_of(&file, id),
+        Ok(file) => names::header_of(&file).is_some_and(|it| it.capture_id == id),
         // What exists and cannot be opened may be anything: it must not pass for a remainder that is complete.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     };
     if usable {
         usual
     } else {
-        capture.with_extension(format!("{id}.salvaged.bin"))
+        other_remainder_path(capture, id)
     }
 }
 

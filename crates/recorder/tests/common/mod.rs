@@ -5,6 +5,7 @@ pub(crate) mod acknowledged;
 pub(crate) mod child;
 pub(crate) mod clocks;
 pub(crate) mod killed;
+pub(crate) mod series;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
