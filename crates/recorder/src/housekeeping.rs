@@ -150,7 +150,7 @@ impl Drainer {
         self.forget_ended_threads();
     }
 
-    fn queue_notes(&mut self, notes: &Notes) {
+    pub(crate) fn queue_notes(&mut self, notes: &Notes) {
         let mut bytes = self.buffer();
         self.stream.notes(notes, &mut bytes);
         self.queue(bytes);
@@ -217,6 +217,7 @@ impl Drainer {
         }
         self.open_spans = open.len() as u64;
         self.tell_untracked();
+        self.tell_deleted();
         self.notes(now);
         let losses = self.losses_untold();
         self.queue_notes(&Notes {

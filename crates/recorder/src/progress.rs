@@ -25,8 +25,6 @@ pub(crate) enum Trouble {
     NotBegun { path: PathBuf, error: String },
     /// A closed part could not be compressed.
     Uncompressed { path: PathBuf, error: String },
-    /// Old parts were deleted, as it was asked for.
-    Deleted(Deleted),
 }
 
 /// How many troubles wait to be written into the capture. More are dropped: a disk that fails for days must not cost memory.
@@ -59,6 +57,7 @@ struct State {
     failing: Option<String>,
     troubles: Vec<Trouble>,
     troubles_dropped: u64,
+    deleted: Option<Deleted>,
 }
 
 impl Progress {
@@ -80,6 +79,18 @@ impl Progress {
         let mut state = self.state();
         let dropped = std::mem::take(&mut state.troubles_dropped);
         (std::mem::take(&mut state.troubles), dropped)
+    }
+
+    /// Old parts were deleted, as it was asked for. The capture tells of it once a part.
+    pub(crate) fn deleted(&self, more: Deleted) {
+        let mut state = self.state();
+        let before = state.deleted.take();
+        state.deleted = Some(before.map_or_else(|| more.clone(), |before| before.and(&more)));
+    }
+
+    /// Takes what was deleted since the last call.
+    pub(crate) fn take_deleted(&self) -> Option<Deleted> {
+        self.state().deleted.take()
     }
 
     pub(crate) fn set_failing(&self, error: Option<String>) {

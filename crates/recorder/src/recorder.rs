@@ -268,6 +268,9 @@ impl Recorder {
         for trouble in &troubles {
             drainer.warnings.add_of_storage(trouble, 0);
         }
+        if let Some(deleted) = drainer.progress.take_deleted() {
+            drainer.warnings.add_deleted(&deleted, 0);
+        }
         let last = files.map(PartFiles::last);
         let stopped = Stopped {
             capture: last.clone(),

@@ -45,6 +45,11 @@ impl Warnings {
         self.add(code, ticks, message);
     }
 
+    /// What was deleted of old parts.
+    pub(crate) fn add_deleted(&mut self, deleted: &Deleted, ticks: u64) {
+        self.add(WarningCode::RETENTION, ticks, of_deleted(deleted));
+    }
+
     /// The warnings that the capture does not have yet.
     pub(crate) fn take_fresh(&mut self) -> Vec<Warning> {
         std::mem::take(&mut self.fresh)
@@ -150,6 +155,5 @@ fn of_storage(trouble: &Trouble) -> (WarningCode, String) {
             WarningCode::SETTINGS,
             format!("{} could not be compressed, and stays as it is: {error}", path.display()),
         ),
-        Trouble::Deleted(deleted) => (WarningCode::RETENTION, of_deleted(deleted)),
     }
 }

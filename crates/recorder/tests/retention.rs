@@ -238,10 +238,13 @@ fn deletions_are_counted_and_told_at_most_once_a_part() {
     let directory = directory();
     let captures = directory.path().join("captures");
     let interval = Duration::from_millis(5);
-    let stopped = run(
-        builder(&captures).keep_bytes(KEEP_BYTES).interval(interval),
-        40,
-    );
+    let recorder = builder(&captures).keep_bytes(KEEP_BYTES).interval(interval);
+    let recorder = recorder.scoped().start().expect("the recorder starts");
+    recorder.scope(|| record_parts(&recorder, 40));
+    // Whoever deletes has the lowest priority, and may come late.
+    wait_for("a deletion", || recorder.status().parts.deleted_files > 0);
+    recorder.scope(|| record_parts(&recorder, 2));
+    let stopped = recorder.stop().expect("a clean end");
     let left = series::names_in(&captures);
     assert_eq!(
         stopped.parts.begun,

@@ -175,7 +175,7 @@ impl Keeper {
         self.deleted_bytes
             .fetch_add(deleted.bytes, Ordering::Relaxed);
         if deleted.files > 0 || deleted.refused.is_some() {
-            progress.tell(Trouble::Deleted(deleted));
+            progress.deleted(deleted);
         }
     }
 }

@@ -35,6 +35,22 @@ pub(crate) struct Deleted {
     pub(crate) refused: Option<(PathBuf, String)>,
 }
 
+impl Deleted {
+    /// Both, the other one later.
+    pub(crate) fn and(self, later: &Self) -> Self {
+        let last = match later.files {
+            0 => self.last,
+            _ => later.last.clone(),
+        };
+        Self {
+            files: self.files + later.files,
+            bytes: self.bytes + later.bytes,
+            last,
+            refused: later.refused.clone().or(self.refused),
+        }
+    }
+}
+
 /// A file that counts. Ordered by age, the oldest first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Found {

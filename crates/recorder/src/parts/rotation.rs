@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use perf_format::{Close, CloseReason, EventDescriptor, FileHeader, ThreadDescriptor};
+use perf_format::{Close, CloseReason, EventDescriptor, FileHeader, Notes, ThreadDescriptor};
 use perf_probe::clock;
 
 use super::PartSettings;
@@ -112,6 +112,12 @@ impl Drainer {
         self.progress.part_begins();
         self.cut();
         let anchor = self.anchor();
+        self.tell_deleted();
+        let warnings = self.warnings.take_fresh();
+        self.queue_notes(&Notes {
+            warnings,
+            ..Notes::default()
+        });
         self.queue_end_of_part(now, self.lost_in_part(), CloseReason::ROTATED);
         let (end, lost) = (self.put_bytes + self.queued_bytes(), self.lost.total());
         let Some(rotation) = &mut self.rotation else {
@@ -142,6 +148,13 @@ impl Drainer {
         let mut bytes = self.buffer();
         self.stream.close(close, &mut bytes);
         self.queue(bytes);
+    }
+
+    /// What was deleted meanwhile: told once a part.
+    pub(crate) fn tell_deleted(&mut self) {
+        if let Some(deleted) = self.progress.take_deleted() {
+            self.warnings.add_deleted(&deleted, clock::now().0);
+        }
     }
 
     /// Losses that this part tells of.
