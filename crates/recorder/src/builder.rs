@@ -12,6 +12,7 @@ use crate::drainer::Drainer;
 use crate::error::StartError;
 use crate::flight::Flight;
 use crate::handoff::Hook;
+use crate::parts::PartSettings;
 use crate::recorder::Recorder;
 use crate::sampling::Sampling;
 use crate::sink::Sink;
@@ -49,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) sampling: Sampling,
     pub(crate) flight: Option<Flight>,
     pub(crate) control: Option<bool>,
+    pub(crate) parts: PartSettings,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
     pub(crate) salvage: bool,
@@ -73,6 +75,7 @@ impl Default for Builder {
             sampling: Sampling::default(),
             flight: None,
             control: None,
+            parts: PartSettings::default(),
             fork: ForkPolicy::default(),
             install: true,
             salvage: true,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perf_arena::{Owner, RECORD_BYTES};
-use perf_format::{Anchor, ChunkStream, EventDescriptor, LossCause, WarningCode, limits};
+use perf_format::{
+    Anchor, ChunkStream, EventDescriptor, LossCause, ThreadDescriptor, WarningCode, limits,
+};
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
@@ -15,6 +17,7 @@ use crate::handoff::{Handoff, Hook};
 use crate::loss::Lost;
 use crate::machine;
 use crate::outlet::{Outlet, SinkOutlet, SinkRef};
+use crate::parts::Rotation;
 use crate::progress::Progress;
 use crate::sampling::Sampler;
 use crate::sink::Sink;
@@ -50,7 +53,7 @@ pub struct Drainer {
     second: i64,
     /// Slots that the sampler does not know of yet.
     uncounted: u64,
-    pub(crate) threads: HashMap<u32, String>,
+    pub(crate) threads: HashMap<u32, ThreadDescriptor>,
     /// Losses that the stream tells of.
     pub(crate) lost: Lost,
     /// Losses of threads without a ring, by cause, as far as the stream tells of them.
@@ -67,8 +70,12 @@ pub struct Drainer {
     pub(crate) is_closed: bool,
     /// Spans that were open at the end.
     pub(crate) open_spans: u64,
+    /// Bytes of the capture that were accepted, without the header at its beginning.
+    pub(crate) put_bytes: u64,
     /// What its own thread's nice value shall be.
     pub(crate) nice: Option<i32>,
+    /// What ends the parts of the capture, if it has several.
+    pub(crate) rotation: Option<Rotation>,
     hook: Option<Hook>,
 }
 
@@ -155,7 +162,9 @@ impl Drainer {
             progress: parts.progress,
             is_closed: false,
             open_spans: 0,
+            put_bytes: 0,
             nice: None,
+            rotation: None,
             hook: parts.hook,
         }
     }
@@ -215,6 +224,9 @@ impl Drainer {
             self.cut();
             self.rollup_if_due(now);
         }
+        if self.pieces.is_empty() {
+            self.rotate_if_due(now);
+        }
         for _ in 0..CHUNKS_A_ROUND {
             round.is_blocked = !self.offer(outlet);
             // Each time: rings that fill up want bigger segments while the drainer is busiest.
@@ -243,6 +255,7 @@ impl Drainer {
                 break;
             }
             self.cut();
+            self.rotate_if_due(now);
         }
         round
     }
@@ -267,6 +280,9 @@ impl Drainer {
             };
             if !fits {
                 self.lost.add(LossCause::SPOOL_FULL, piece.rows);
+            }
+            if fits {
+                self.put_bytes += piece.bytes.len() as u64;
             }
             let used = self.owner.spool().used_bytes();
             self.books.spooled(used);

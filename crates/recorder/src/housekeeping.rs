@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use perf_arena::EventEntry;
 use perf_format::{
-    Anchor, Close, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan,
-    RingId, SegmentId, Tables, ThreadDescriptor, ThreadId, TraceId, WarningCode,
+    Anchor, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan, RingId,
+    SegmentId, Tables, ThreadDescriptor, ThreadId, TraceId, WarningCode,
 };
 use perf_probe::clock;
 
@@ -37,12 +37,13 @@ impl Drainer {
         let threads: Vec<_> = threads
             .into_iter()
             .map(|thread| {
-                self.threads.insert(thread.thread, thread.name.clone());
-                ThreadDescriptor {
+                let thread = ThreadDescriptor {
                     id: ThreadId(thread.thread),
                     os_tid: thread.os_thread.into(),
                     name: thread.name,
-                }
+                };
+                self.threads.insert(thread.id.0, thread.clone());
+                thread
             })
             .collect();
         if let Some(sampler) = &mut self.sampler {
@@ -53,7 +54,23 @@ impl Drainer {
         if let Some(keeper) = &mut self.keeper {
             keeper.meet_threads(&threads);
         }
-        self.queue_threads(&threads);
+        if let Some(rotation) = &mut self.rotation {
+            rotation.events.extend(events.iter().cloned());
+        }
+        self.queue_descriptors(&threads, &events);
+    }
+
+    pub(crate) fn queue_descriptors(
+        &mut self,
+        threads: &[ThreadDescriptor],
+        events: &[EventDescriptor],
+    ) {
+        for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
+            self.queue_table(Tables {
+                threads: threads.to_vec(),
+                ..Tables::default()
+            });
+        }
         for events in events.chunks(DESCRIPTORS_A_PIECE) {
             self.queue_table(Tables {
                 events: events.to_vec(),
@@ -75,15 +92,6 @@ impl Drainer {
         self.new_events.extend(events);
     }
 
-    pub(crate) fn queue_threads(&mut self, threads: &[ThreadDescriptor]) {
-        for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
-            self.queue_table(Tables {
-                threads: threads.to_vec(),
-                ..Tables::default()
-            });
-        }
-    }
-
     fn queue_table(&mut self, tables: Tables) {
         let mut bytes = self.buffer();
         self.stream.tables(&tables, &mut bytes);
@@ -93,16 +101,14 @@ impl Drainer {
     /// The first anchor, read before anything could be recorded: it says of the first records that nothing before them is
     /// missing.
     pub(crate) fn begin(&mut self, first: &Anchor) {
-        let mut bytes = self.buffer();
-        self.stream.anchors(std::slice::from_ref(first), &mut bytes);
-        self.queue(bytes);
+        self.queue_anchor(first);
         if let Some(keeper) = &mut self.keeper {
             keeper.anchored(Duration::ZERO, first);
         }
     }
 
-    /// Compares the clocks, and begins a new segment if they no longer agree.
-    pub(crate) fn anchor(&mut self) {
+    /// Compares the clocks, and begins a new segment if they no longer agree. Returns what they show.
+    pub(crate) fn anchor(&mut self) -> Anchor {
         let read = (self.read_anchor)();
         let ticks = read.ticks;
         let before = self.segments.current();
@@ -119,10 +125,16 @@ impl Drainer {
         if let Some(keeper) = &mut self.keeper {
             keeper.anchored(self.start.elapsed(), &anchor);
         }
-        let mut bytes = self.buffer();
-        self.stream.anchors(&[anchor], &mut bytes);
-        self.queue(bytes);
+        self.queue_anchor(&anchor);
         self.recheck_clock(ticks);
+        anchor
+    }
+
+    pub(crate) fn queue_anchor(&mut self, anchor: &Anchor) {
+        let mut bytes = self.buffer();
+        self.stream
+            .anchors(std::slice::from_ref(anchor), &mut bytes);
+        self.queue(bytes);
     }
 
     fn recheck_clock(&mut self, ticks: u64) {
@@ -239,27 +251,14 @@ impl Drainer {
         }
         self.open_spans = open.len() as u64;
         self.tell_untracked();
+        self.tell_deleted();
         self.notes(now);
         let losses = self.losses_untold();
         self.queue_notes(&Notes {
             losses,
             ..Notes::default()
         });
-        let close = Close {
-            reason: CloseReason::STOPPED,
-            ticks: clock::now().0,
-            unix_ns: now.unix_ns,
-            lost: self.lost.total(),
-            ..Close::default()
-        };
-        let mut bytes = self.buffer();
-        self.stream.rollup(&mut bytes);
-        if bytes.len() <= self.max_piece_bytes() {
-            self.queue(bytes);
-        }
-        let mut bytes = self.buffer();
-        self.stream.close(close, &mut bytes);
-        self.queue(bytes);
+        self.queue_end_of_part(now, self.lost_in_part(), CloseReason::STOPPED);
     }
 
     /// Losses of living rings after which nothing was recorded any more.

@@ -6,8 +6,8 @@ use perf_arena::reader::Reader;
 use perf_arena::{Loss, Record};
 use perf_format::{
     Anchors, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, FileHeader, FormatError,
-    Frame, Index, LossCause, LossEntry, Notes, RingId, SAMPLING_LABEL, Tables, ThreadDescriptor,
-    ThreadId, Warning, WarningCode,
+    Frame, Index, LossCause, LossEntry, MAGIC, Notes, RingId, SAMPLING_LABEL, Tables,
+    ThreadDescriptor, ThreadId, Warning, WarningCode,
 };
 
 use super::known::Known;
@@ -154,6 +154,10 @@ impl<'k, W: Write> Remainder<'k, W> {
     fn spooled(&mut self, reader: &mut Reader<'_>) -> io::Result<()> {
         for piece in reader.spooled() {
             let mut rest = piece.bytes.as_slice();
+            if rest.starts_with(&MAGIC) {
+                // The next part would have begun here. What it begins with is in the chunks that follow.
+                continue;
+            }
             while !rest.is_empty() {
                 let Some((chunk, after)) = split_chunk(rest) else {
                     self.saved
@@ -201,6 +205,7 @@ impl<'k, W: Write> Remainder<'k, W> {
     }
 
     fn tables(&mut self) -> io::Result<()> {
+        self.known.tidy_tables();
         let Tables {
             events, threads, ..
         } = &self.known.tables;
@@ -277,7 +282,11 @@ impl<'k, W: Write> Remainder<'k, W> {
     /// The part of a loss that neither a chunk nor a note tells of.
     fn untold(&self, ring: u32, thread: u32, loss: &Loss) -> Option<LossEntry> {
         let cause = loss::cause_of(loss.cause);
-        let count = loss.total.saturating_sub(self.known.told(ring, cause.0));
+        let mut count = loss.total.saturating_sub(self.known.told(ring, cause.0));
+        if self.known.is_partial {
+            // The thread itself noted, a moment later, what it had told the stream.
+            count = count.min(loss.pending());
+        }
         let (from_ticks, to_ticks) = (loss.from_ticks, loss.to_ticks);
         (loss.cause.is_loss() && count > 0).then_some(LossEntry {
             ring: RingId(ring),
