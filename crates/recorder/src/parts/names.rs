@@ -2,12 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use perf_format::{CaptureId, FileHeader, limits};
+use perf_format::{CaptureId, FileHeader, MAGIC, limits};
 
 const PLAIN: &[u8] = b".bin";
 const COMPRESSED: &[u8] = b".bin.zst";
@@ -20,6 +20,8 @@ pub(crate) const UNFINISHED: &str = ".tmp";
 const DIGITS: usize = 5;
 /// Bytes of a header up to its length, which is the last of them.
 pub(crate) const HEAD_BYTES: usize = 16;
+/// Where a header has the capture's id.
+const ID_AT: usize = 16;
 
 /// What a file is, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +187,23 @@ pub(crate) fn is_of(path: &Path, id: CaptureId) -> bool {
     header.is_some_and(|header| header.capture_id == id)
 }
 
+/// Whether the file is the beginning of a header of this capture, and no more: its process died before it had written that.
+pub(crate) fn is_stump(path: &Path, id: CaptureId) -> bool {
+    let mut bytes = Vec::new();
+    let most = limits::MAX_FILE_HEAD_BYTES as u64;
+    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    if read.is_err() {
+        return false;
+    }
+    let has = |at: usize, expected: &[u8]| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        rest.iter().zip(expected).all(|(one, other)| one == other)
+    };
+    let is_short = bytes.len() < HEAD_BYTES
+        || header_length(&bytes).is_some_and(|length| bytes.len() < length);
+    is_short && has(0, &MAGIC) && has(ID_AT, &id.0)
+}
+
 /// Makes a new name in this directory survive a crash of the host.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
@@ -235,6 +254,28 @@ mod tests {
         ] {
             assert_eq!(parse(OsStr::new(name)), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_beginning_of_a_header_is_a_stump_and_a_whole_one_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("x.00001.bin");
+        let header = FileHeader {
+            capture_id: CaptureId([5; 16]),
+            ..FileHeader::default()
+        };
+        let mut bytes = Vec::new();
+        header.encode(&mut bytes);
+        for length in 0..=bytes.len() {
+            fs::write(&path, &bytes[..length]).expect("a file");
+            let is_whole = length == bytes.len();
+            assert_eq!(is_stump(&path, header.capture_id), !is_whole, "{length}");
+            let of_another = is_stump(&path, CaptureId([6; 16]));
+            assert_eq!(of_another, length <= ID_AT, "{length}");
+        }
+        fs::write(&path, b"notes").expect("a file");
+        assert!(!is_stump(&path, header.capture_id));
+        assert!(!is_stump(dir.path(), header.capture_id));
     }
 
     #[test]

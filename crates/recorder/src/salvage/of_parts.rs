@@ -62,8 +62,24 @@ fn newest(capture: &Path) -> PathBuf {
     last.map_or_else(|| capture.to_owned(), |part| part.path)
 }
 
-/// Gives back the disk's room that a dead process had allocated behind the end of its file.
+/// When the newest part of the capture began, if it has parts.
+pub(super) fn start_of_newest(capture: &Path, id: CaptureId) -> Option<i64> {
+    let parts = names::siblings(capture);
+    let newest = parts.iter().rfind(|part| part.is_of(id))?;
+    // Of a compressed one the remainder is not: that was closed.
+    let file = File::open(&newest.path).ok()?;
+    names::header_of(&file).map(|header| header.start_unix_ns)
+}
+
+/// Removes what the dead process has left of no use: a part without a whole header, which holds nothing, and the disk's room that
+/// was allocated behind the end of the newest file.
 pub(super) fn trim(capture: &Path, id: CaptureId) {
+    for part in names::siblings(capture).iter().rev() {
+        if part.is_compressed || !names::is_stump(&part.path, id) {
+            break;
+        }
+        let _ = fs::remove_file(&part.path);
+    }
     let path = newest(capture);
     let Ok(file) = File::options().write(true).open(&path) else {
         return;

@@ -245,6 +245,8 @@ fn save(
         header.start_unix_ns = first_anchor(reader).unwrap_or(header.start_unix_ns);
         // A part that the kill caught in the making: its chunks are in the arena still.
         let _ = fs::remove_file(flight::temporary(capture));
+    } else if let Some(start) = of_parts::start_of_newest(capture, id) {
+        header.start_unix_ns = start;
     }
     header.part = of_parts::next_number(&first_of(capture));
     let saved = write(reader, &mut known, &header, &remainder)?;

@@ -98,12 +98,7 @@ fn kill(
     assert_eq!(child::bytes_in(&path.join("arena")), 0, "the arena is gone");
     let mut captures: Vec<_> = match series::parts_of(path, "x").as_slice() {
         [] => vec![Capture::open(&path.join("x.bin"))],
-        // The last one may have been created and nothing more.
-        parts => parts
-            .iter()
-            .filter(|part| std::fs::metadata(part).is_ok_and(|it| it.len() > 0))
-            .map(|part| series::open(part))
-            .collect(),
+        parts => parts.iter().map(|part| series::open(part)).collect(),
     };
     captures.push(Capture::open(remainder));
     check(Killed {
