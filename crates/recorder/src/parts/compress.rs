@@ -52,7 +52,11 @@ pub(super) fn compress(
         return fs::remove_file(&temporary);
     }
     told(hook, Handoff::PartCompressed);
-    fs::rename(&temporary, &target)?;
+    let renamed = fs::rename(&temporary, &target);
+    if renamed.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    renamed?;
     if let Some(directory) = names::directory_of(&target) {
         // Only then is it safe to do without the other.
         names::sync_directory(directory)?;

@@ -22,6 +22,11 @@ const NICE: i32 = 19;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
+/// The wait while another process deletes in the same directory.
+const BUSY_WAIT: Duration = Duration::from_millis(50);
+/// Closed parts that wait to be compressed; each keeps a file open. The oldest of more stay as they are.
+const MOST_WAITING: usize = 16;
+
 /// What the keeper's thread and the others tell each other.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
@@ -45,7 +50,8 @@ struct Desk {
 
 /// What there is to do.
 enum Next {
-    Part(Part),
+    /// With whether so many wait that there is no time to compress it.
+    Part(Part, bool),
     Time,
     End,
 }
@@ -108,8 +114,9 @@ impl Keeper {
         let waits = |desk: &mut Desk| desk.parts.is_empty() && !desk.is_ending;
         let waited = self.changed.wait_timeout_while(self.desk(), wait, waits);
         let mut desk = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let is_crowded = desk.parts.len() > MOST_WAITING;
         match desk.parts.pop_front() {
-            Some(part) => Next::Part(part),
+            Some(part) => Next::Part(part, is_crowded),
             None if desk.is_ending => Next::End,
             None => Next::Time,
         }
@@ -136,17 +143,18 @@ impl Keeper {
     }
 
     fn run(&self, duties: &Duties, progress: &Progress) {
-        let wait = duties.wait();
-        self.delete_old(duties, progress);
         loop {
+            let is_done = self.delete_old(duties, progress);
+            let wait = if is_done { duties.wait() } else { BUSY_WAIT };
             match self.next(wait) {
-                Next::Part(part) => {
-                    self.close(&part, duties, progress);
+                Next::Part(part, is_crowded) => {
+                    if !is_crowded {
+                        self.close(&part, duties, progress);
+                    }
                     part.unlock();
-                    drop(part);
-                    self.delete_old(duties, progress);
                 }
-                Next::Time => self.delete_old(duties, progress),
+                Next::Time => {}
+                Next::End if !is_done && !self.is_hurried() => thread::sleep(BUSY_WAIT),
                 Next::End => return,
             }
         }
@@ -164,12 +172,15 @@ impl Keeper {
         }
     }
 
-    fn delete_old(&self, duties: &Duties, progress: &Progress) {
+    /// False if another process is about it.
+    fn delete_old(&self, duties: &Duties, progress: &Progress) -> bool {
         let Some(retention) = &duties.retention else {
-            return;
+            return true;
         };
         let current = self.desk().current.clone();
-        let deleted = retention.run(&current, SystemTime::now());
+        let Some(deleted) = retention.run(&current, SystemTime::now()) else {
+            return false;
+        };
         self.deleted_files
             .fetch_add(deleted.files, Ordering::Relaxed);
         self.deleted_bytes
@@ -177,6 +188,7 @@ impl Keeper {
         if deleted.files > 0 || deleted.refused.is_some() {
             progress.deleted(deleted);
         }
+        true
     }
 }
 

@@ -4,7 +4,7 @@
 //! that somebody has locked, which is how a living process says that it is not done with it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -61,8 +61,15 @@ struct Found {
 }
 
 impl Retention {
-    /// Deletes what is too old or too much. `current` is the part that this process is writing.
-    pub(crate) fn run(&self, current: &Path, now: SystemTime) -> Deleted {
+    /// Deletes what is too old or too much. `current` is the part that this process is writing. `None` if another process is
+    /// about the same in this directory.
+    pub(crate) fn run(&self, current: &Path, now: SystemTime) -> Option<Deleted> {
+        // Two that count at once would both delete what is too much.
+        let directory = File::open(&self.directory).ok();
+        let locked = directory.as_ref().map(File::try_lock);
+        if let Some(Err(TryLockError::WouldBlock)) = locked {
+            return None;
+        }
         let mut found = self.list();
         found.sort();
         let mut total: u64 = found.iter().map(|it| it.bytes).sum();
@@ -89,7 +96,7 @@ impl Retention {
                 Err(error) => deleted.refused = Some((old.path.clone(), error.to_string())),
             }
         }
-        deleted
+        Some(deleted)
     }
 
     fn list(&self) -> Vec<Found> {
@@ -185,6 +192,10 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
+    fn files(deleted: Option<Deleted>) -> u64 {
+        deleted.expect("nobody else is about it").files
+    }
+
     struct Place {
         dir: tempfile::TempDir,
         now: SystemTime,
@@ -251,7 +262,7 @@ mod tests {
             reserve: 2_000,
             ..place.retention()
         };
-        let deleted = retention.run(&current, place.now);
+        let deleted = retention.run(&current, place.now).expect("alone");
         assert_eq!((deleted.files, deleted.bytes), (2, 2_000));
         assert_eq!(deleted.last, place.dir.path().join("x.00001.bin"));
         let rest = [
@@ -261,7 +272,11 @@ mod tests {
             "y.salvaged.bin",
         ];
         assert_eq!(place.left(), rest);
-        assert_eq!(retention.run(&current, place.now), Deleted::default());
+        let nothing = Some(Deleted::default());
+        assert_eq!(retention.run(&current, place.now), nothing);
+        let directory = File::open(place.dir.path()).expect("a directory");
+        directory.try_lock().expect("free");
+        assert_eq!(retention.run(&current, place.now), None, "another is");
     }
 
     #[test]
@@ -276,7 +291,7 @@ mod tests {
             ..place.retention()
         };
         let current = place.dir.path().join("x.00002.bin");
-        assert_eq!(retention.run(&current, place.now).files, 2);
+        assert_eq!(files(retention.run(&current, place.now)), 2);
         assert_eq!(place.left(), ["x.00001.bin", "x.00002.bin"]);
     }
 
@@ -299,7 +314,7 @@ mod tests {
             ..place.retention()
         };
         let before = place.left();
-        assert_eq!(retention.run(Path::new(""), place.now).files, 1);
+        assert_eq!(files(retention.run(Path::new(""), place.now)), 1);
         let without: Vec<_> = before
             .into_iter()
             .filter(|name| name != "z.00000.bin")
@@ -337,13 +352,13 @@ mod tests {
         };
         let file = File::open(&held).expect("a file");
         file.try_lock().expect("free");
-        assert_eq!(retention.run(Path::new(""), place.now).files, 1);
+        assert_eq!(files(retention.run(Path::new(""), place.now)), 1);
         assert_eq!(place.left(), ["x.00000.bin"]);
         file.unlock().expect("let go");
         let retention = Retention {
             keep_bytes: Some(0),
             ..retention
         };
-        assert_eq!(retention.run(Path::new(""), place.now).files, 1);
+        assert_eq!(files(retention.run(Path::new(""), place.now)), 1);
     }
 }
