@@ -62,7 +62,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
     let own = settings.labels.iter().map(label);
     Ok(FileHeader {
         capture_id,
-        start_unix_ns: machine::unix_ns(),
+        start_unix_ns: settings.time.map_or_else(machine::unix_ns, |read| read().1),
         origin: Origin {
             host: machine::host_name(),
             pid: std::process::id(),

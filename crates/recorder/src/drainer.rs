@@ -9,6 +9,7 @@ use perf_format::{Anchor, ChunkStream, LossCause, WarningCode, limits};
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
+use crate::builder::TimeSource;
 use crate::cut::Chunks;
 use crate::handoff::{Handoff, Hook};
 use crate::loss::Lost;
@@ -42,6 +43,7 @@ pub struct Drainer {
     max_slots: usize,
     max_piece_bytes: usize,
     start: Instant,
+    time: Option<TimeSource>,
     second: i64,
     /// Slots that the sampler does not know of yet.
     uncounted: u64,
@@ -108,6 +110,7 @@ pub(crate) struct Parts {
     pub(crate) max_piece_bytes: usize,
     pub(crate) first_anchor: Anchor,
     pub(crate) read_anchor: fn() -> Anchor,
+    pub(crate) time: Option<TimeSource>,
     pub(crate) interval: Duration,
     pub(crate) ring_bytes: u64,
     pub(crate) progress: Arc<Progress>,
@@ -129,6 +132,7 @@ impl Drainer {
             max_slots: limits::MAX_CHUNK_ROWS.min(staging_slots).min(slots_a_piece),
             max_piece_bytes: parts.max_piece_bytes,
             start: Instant::now(),
+            time: parts.time,
             second: 0,
             uncounted: 0,
             threads: HashMap::new(),
@@ -175,9 +179,11 @@ impl Drainer {
     }
 
     pub(crate) fn now(&self) -> Moment {
+        let machines = || (self.start.elapsed(), machine::unix_ns());
+        let (since_start, unix_ns) = self.time.map_or_else(machines, |read| read());
         Moment {
-            since_start: self.start.elapsed(),
-            unix_ns: machine::unix_ns(),
+            since_start,
+            unix_ns,
         }
     }
 
