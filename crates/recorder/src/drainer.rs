@@ -15,6 +15,7 @@ use crate::handoff::{Handoff, Hook};
 use crate::loss::Lost;
 use crate::machine;
 use crate::outlet::{Outlet, SinkOutlet, SinkRef};
+use crate::processors::Processors;
 use crate::progress::Progress;
 use crate::sampling::Sampler;
 use crate::sink::Sink;
@@ -48,6 +49,7 @@ pub struct Drainer {
     /// Slots that the sampler does not know of yet.
     uncounted: u64,
     pub(crate) threads: HashMap<u32, String>,
+    pub(crate) processors: Processors,
     /// Losses that the stream tells of.
     pub(crate) lost: Lost,
     /// Losses of threads without a ring, by cause, as far as the stream tells of them.
@@ -136,6 +138,7 @@ impl Drainer {
             second: 0,
             uncounted: 0,
             threads: HashMap::new(),
+            processors: Processors::default(),
             lost: Lost::default(),
             told_without_ring: Lost::default(),
             reversed: 0,

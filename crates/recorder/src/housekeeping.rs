@@ -35,6 +35,7 @@ impl Drainer {
             .into_iter()
             .map(|thread| {
                 self.threads.insert(thread.thread, thread.name.clone());
+                self.processors.meet(thread.thread, thread.os_thread);
                 ThreadDescriptor {
                     id: ThreadId(thread.thread),
                     os_tid: thread.os_thread.into(),
@@ -167,6 +168,9 @@ impl Drainer {
         if self.threads.len() > living.len() {
             self.threads
                 .retain(|thread, _| living.iter().any(|ring| ring.thread == *thread));
+            let threads = &self.threads;
+            self.processors
+                .retain(|thread| threads.contains_key(&thread));
         }
     }
 

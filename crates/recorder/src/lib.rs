@@ -86,6 +86,7 @@ mod machine;
 mod outlet;
 mod pace;
 mod path;
+mod processors;
 mod progress;
 mod recorder;
 mod rows;
