@@ -100,6 +100,7 @@ fn capture(path: &str) -> CaptureSummary {
             ns_per_record: Some(14.2),
             drainer_ns_per_record: Some(5.1),
             drainer_cpu_fraction: Some(0.0042),
+            file_bytes_per_second: Some(73_400.0),
             max_drain_lag_ns: Some(3_200_000),
             ring_high_water: Some(0.12),
         },
