@@ -7,7 +7,7 @@ use perf_render::{Cell, Column, Document, Fact, Keep, Row, Table, Tone};
 
 use crate::gate::Unmatched;
 use crate::page::sheet::kind;
-use crate::page::{MAX_LISTED, more_than_listed, push_warnings};
+use crate::page::{MAX_LISTED, capture, more_than_listed, push_warnings};
 use crate::time::Zone;
 
 /// Runs of processors that a thread's row lists.
@@ -101,6 +101,11 @@ fn facts(file: &FileInfo, zone: &Zone) -> Vec<Fact> {
         Fact::new("anchors", anchors_in_short(file)),
         Fact::new("size", size(file)),
     ];
+    facts.extend(
+        file.snapshot
+            .iter()
+            .map(|each| capture::snapshot(each, zone)),
+    );
     for (key, value) in &file.labels {
         facts.push(Fact::new(
             "label",

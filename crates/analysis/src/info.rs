@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::capture::CaptureSet;
 use crate::error::Error;
 use crate::report::EventKind;
+use crate::snapshot::Snapshot;
 use crate::value::UnixNs;
 use crate::warning::Warning;
 
@@ -53,6 +54,8 @@ pub struct FileInfo {
     pub part: u32,
     /// Build labels.
     pub labels: BTreeMap<String, String>,
+    /// What made a flight recorder write it, if one did.
+    pub snapshot: Option<Snapshot>,
     /// The shared memory that it was recorded through.
     pub arena: Option<String>,
     /// `tsc`, `monotonic` …

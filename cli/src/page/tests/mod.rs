@@ -87,6 +87,7 @@ fn capture(path: &str) -> CaptureSummary {
         bytes: 7_214_000,
         bytes_per_span: Some(7.214),
         labels: BTreeMap::from([("version".to_owned(), "1.2.3".to_owned())]),
+        snapshots: Vec::new(),
         clock: ClockSummary {
             source: "tsc".to_owned(),
             reason: "invariant".to_owned(),

@@ -11,6 +11,7 @@ use crate::capture::CaptureFile;
 use crate::error::Error;
 use crate::report::EventKind;
 use crate::report::rows::reported;
+use crate::snapshot::{self, Snapshot};
 use crate::value::UnixNs;
 
 pub(super) fn file_info(file: &CaptureFile) -> Result<FileInfo, Error> {
@@ -19,6 +20,7 @@ pub(super) fn file_info(file: &CaptureFile) -> Result<FileInfo, Error> {
     // A damaged header leaves its fields empty.
     let header = index.header.clone().unwrap_or_default();
     let known = index.header.is_some();
+    let snapshot = Snapshot::of(&header);
     let FileHeader { origin, clock, .. } = header;
     let some = |text: String| (!text.is_empty()).then_some(text);
     Ok(FileInfo {
@@ -37,9 +39,11 @@ pub(super) fn file_info(file: &CaptureFile) -> Result<FileInfo, Error> {
         command: some(origin.command),
         start_unix_ns: known.then_some(UnixNs(header.start_unix_ns)),
         part: header.part,
+        snapshot,
         labels: header
             .labels
             .into_iter()
+            .filter(|label| !snapshot::is_told(&label.key))
             .map(|label| (label.key, label.value))
             .collect(),
         arena: some(origin.arena),

@@ -9,6 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::capture::Parts;
+use crate::snapshot::Snapshot;
 use crate::value::{Number, Percentile, UnixNs};
 use crate::warning::Warning;
 
@@ -117,6 +118,8 @@ pub struct CaptureSummary {
     pub bytes_per_span: Option<f64>,
     /// Build labels.
     pub labels: BTreeMap<String, String>,
+    /// What made a flight recorder write each of its files; empty of any other capture.
+    pub snapshots: Vec<Snapshot>,
     /// Its clock.
     pub clock: ClockSummary,
     /// What recording cost, as far as the recorder noted it.
