@@ -235,7 +235,8 @@ fn a_report_on_a_wide_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s, rings ≤ 12 % full, lag
+                    ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -270,8 +271,8 @@ fn a_report_on_a_narrow_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 %
-                    full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s,
+                    rings ≤ 12 % full, lag ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan)
                     or checked (verify)
@@ -310,7 +311,8 @@ fn a_report_through_a_pipe_with_every_column() {
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s, rings ≤ 12 % full, lag
+                    ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -456,7 +458,7 @@ fn a_report_as_markdown() {
         - **lost:** nothing
         - **open:** no span was open at the end
         - **clock:** tsc, times of day within 1.20 µs
-        - **recorder:** 14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+        - **recorder:** 14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s, rings ≤ 12 % full, lag ≤ 3.20 ms
         - **end:** closed cleanly
         - **figures:** percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
