@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use perf_arena::DirectoryError;
 use perf_arena::reader::ReadError;
-use perf_format::{CaptureId, FormatError};
+use perf_format::{CaptureId, CloseReason, FormatError, Index};
 
 use crate::parts::names;
 
@@ -117,6 +117,12 @@ pub fn remainder_path(capture: &Path) -> PathBuf {
 /// Where it goes if something else has that name, or beside which there is nothing of the capture.
 fn other_remainder_path(capture: &Path, id: CaptureId) -> PathBuf {
     names::beside(capture, &format!("{id}.salvaged.bin"))
+}
+
+/// Whether a Close chunk ends a part only, behind which the capture goes on: it has a number as any other.
+fn goes_on(close: &[u8]) -> bool {
+    let close = Index::build(close).ok().and_then(|index| index.close);
+    close.is_some_and(|close| close.reason == CloseReason::ROTATED)
 }
 
 /// What would be saved out of an arena with these bytes, if there were no file.

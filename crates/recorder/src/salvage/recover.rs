@@ -10,7 +10,7 @@ use perf_format::{CaptureId, ChunkKind, FileHeader, Index, ReadAt};
 
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
-use super::{SalvageError, io_error, new_file, other_remainder_path, remainder_path};
+use super::{SalvageError, goes_on, io_error, new_file, other_remainder_path, remainder_path};
 use crate::machine;
 use crate::parts::names::{self, Named};
 
@@ -244,10 +244,10 @@ fn copy_intact(
     }
     let (rows_before, mut bytes) = (known.rows, Vec::new());
     for entry in &index.chunks {
-        if entry.head.kind == ChunkKind::CLOSE {
+        let chunk = file.bytes_at(entry.offset, entry.head.chunk_len() as usize, &mut bytes)?;
+        if entry.head.kind == ChunkKind::CLOSE && !goes_on(chunk) {
             continue;
         }
-        let chunk = file.bytes_at(entry.offset, entry.head.chunk_len() as usize, &mut bytes)?;
         match known.add_chunk(chunk, entry.offset) {
             Ok(true) => {
                 out.write_all(chunk)?;

@@ -10,6 +10,7 @@ use perf_format::{
     ThreadDescriptor, ThreadId, Warning, WarningCode,
 };
 
+use super::goes_on;
 use super::known::Known;
 use crate::calibrate::NO_EVENT;
 use crate::housekeeping::{event_descriptor, open_span};
@@ -179,7 +180,7 @@ impl<'k, W: Write> Remainder<'k, W> {
             Ok(frame) => frame.head.kind,
             Err(error) => return Ok(Err(error)),
         };
-        if kind == ChunkKind::CLOSE {
+        if kind == ChunkKind::CLOSE && !goes_on(chunk) {
             return Ok(Ok(()));
         }
         match self.known.add_chunk(chunk, 0) {
