@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the real binary on capture files made here.
 
+mod attach;
 pub(crate) mod captures;
 mod damage;
 pub(crate) mod diff;

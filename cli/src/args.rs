@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Info(cmd::info::Args),
     Verify(cmd::verify::Args),
     Recover(cmd::recover::Args),
+    Attach(cmd::attach::Args),
     Completions(cmd::completions::Args),
     Man(cmd::man::Args),
 }

@@ -125,7 +125,7 @@ pub(crate) fn whole() -> String {
 }
 
 /// `argument` as a shell takes it for one word.
-fn quoted(argument: &str) -> String {
+pub(crate) fn quoted(argument: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-./,:=+@%".contains(c);
     if !argument.is_empty() && argument.chars().all(is_plain) {
         return argument.to_owned();

@@ -14,7 +14,7 @@ Examples:
   perf-analyze man report > perf-analyze-report.1";
 
 /// What there is a page of.
-pub(crate) const COMMANDS: [&str; 13] = [
+pub(crate) const COMMANDS: [&str; 14] = [
     "report",
     "traces",
     "sla",
@@ -26,6 +26,7 @@ pub(crate) const COMMANDS: [&str; 13] = [
     "info",
     "verify",
     "recover",
+    "attach",
     "completions",
     "man",
 ];

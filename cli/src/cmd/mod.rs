@@ -1,5 +1,6 @@
 //! The commands, one file each: what they take, and what they do.
 
+pub(crate) mod attach;
 pub(crate) mod calibrate;
 pub(crate) mod completions;
 pub(crate) mod diff;

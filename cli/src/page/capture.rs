@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use perf_analysis::Parts;
+use perf_analysis::Snapshot;
 use perf_analysis::report::{CaptureState, CaptureSummary, ClockSummary, RecorderCost};
 use perf_render::escape::bounded;
 use perf_render::number::{bytes, count, nanos_inline, number, percent};
@@ -16,7 +17,8 @@ const MAX_NAMED: usize = 3;
 
 /// One capture, a fact a line.
 pub(super) fn facts(capture: &CaptureSummary, zone: &Zone) -> Vec<Fact> {
-    vec![
+    let mut facts = snapshots(&capture.snapshots, zone);
+    facts.extend([
         Fact::new("program", program(capture)),
         time(capture, zone),
         Fact::new("records", records(capture)),
@@ -25,7 +27,48 @@ pub(super) fn facts(capture: &CaptureSummary, zone: &Zone) -> Vec<Fact> {
         clock(&capture.clock),
         Fact::new("recorder", recorder(&capture.recorder)),
         state(capture),
-    ]
+    ]);
+    facts
+}
+
+/// What made a flight recorder write each part: the first ones.
+fn snapshots(snapshots: &[Snapshot], zone: &Zone) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = (snapshots.iter().take(MAX_NAMED))
+        .map(|each| snapshot(each, zone))
+        .collect();
+    if snapshots.len() > MAX_NAMED {
+        let more = counted(
+            (snapshots.len() - MAX_NAMED) as u64,
+            "more part",
+            "more parts",
+        );
+        facts.push(Fact::new("snapshot", more));
+    }
+    if snapshots.len() > 1 {
+        let gaps = "what was between the snapshots was not written: rates and gaps mean nothing across them";
+        facts.push(Fact::new("snapshots", gaps).tone(Tone::Caution));
+    }
+    facts
+}
+
+/// `sla: ORDER took 7.20ms, more than 5ms, 2026-11-26 07:10:11.123 UTC; of the last 30 s`
+pub(super) fn snapshot(snapshot: &Snapshot, zone: &Zone) -> Fact {
+    let mut value = bounded(&snapshot.kind).into_owned();
+    if !snapshot.words.is_empty() {
+        value.push_str(&format!(": {}", bounded(&snapshot.words)));
+    }
+    if let Some(at) = snapshot.at_unix_ns {
+        value.push_str(&format!(", {}", zone.instant(at)));
+    }
+    if let Some(ns) = snapshot.window_ns {
+        value.push_str(&format!("; of the last {}", nanos_inline(ns as f64)));
+    }
+    if snapshot.more > 0 {
+        let more = counted(snapshot.more, "more trigger", "more triggers");
+        let last = snapshot.last_more.as_deref().unwrap_or("unknown");
+        value.push_str(&format!("; {more}, the last {}", bounded(last)));
+    }
+    Fact::new("snapshot", value).tone(Tone::Strong)
 }
 
 /// Several captures, a row each.
@@ -213,6 +256,8 @@ fn recorder(cost: &RecorderCost) -> String {
             .map(|ns| format!("{} to drain", nanos_inline(ns))),
         cost.drainer_cpu_fraction
             .map(|share| format!("{} of a core", percent(share))),
+        cost.file_bytes_per_second
+            .map(|rate| format!("{}/s", bytes(rate as u64))),
         cost.ring_high_water
             .map(|share| format!("rings ≤ {} full", percent(share))),
         cost.max_drain_lag_ns

@@ -7,6 +7,7 @@ use crate::args::{Format, OutputArgs};
 use crate::diagnostics;
 use crate::gate::Unmatched;
 
+pub(crate) mod attach;
 mod capture;
 pub(crate) mod diff;
 mod events;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::capture::CaptureSet;
 use crate::error::Error;
 use crate::report::EventKind;
+use crate::snapshot::Snapshot;
 use crate::value::UnixNs;
 use crate::warning::Warning;
 
@@ -53,6 +54,8 @@ pub struct FileInfo {
     pub part: u32,
     /// Build labels.
     pub labels: BTreeMap<String, String>,
+    /// What made a flight recorder write it, if one did.
+    pub snapshot: Option<Snapshot>,
     /// The shared memory that it was recorded through.
     pub arena: Option<String>,
     /// `tsc`, `monotonic` …
@@ -125,6 +128,8 @@ pub struct ThreadInfo {
     pub name: String,
     /// Records of it in this file.
     pub records: u64,
+    /// The processors that it was seen on, by number, with how many chunks say so: each is one look.
+    pub cpus: BTreeMap<u32, u64>,
 }
 
 /// One clock anchor.

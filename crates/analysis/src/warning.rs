@@ -214,6 +214,13 @@ pub enum WarningKind {
         /// The most values that a flow is split by.
         limit: u64,
     },
+    /// Nothing was recorded for a while: somebody had switched it off from outside.
+    SwitchedOff {
+        /// From when on; absent: since before the first that is known.
+        from: Option<UnixNs>,
+        /// Until when; absent: it stayed off.
+        to: Option<UnixNs>,
+    },
     /// Something the recorder itself wrote down.
     Recorder {
         /// Its words.
@@ -275,6 +282,7 @@ impl WarningKind {
             Self::JoinedClocks { .. } => "joined_clocks",
             Self::BackgroundCut => "background_cut",
             Self::TooManyValues { .. } => "too_many_values",
+            Self::SwitchedOff { .. } => "switched_off",
             Self::Recorder { .. } => "recorder",
         }
     }

@@ -27,6 +27,9 @@ pub struct Builder {
     pub(crate) settings: Settings,
 }
 
+/// Reads time since some start, which never goes back, and the time of day in unix ns.
+pub(crate) type TimeSource = fn() -> (Duration, i64);
+
 /// Where the capture goes.
 pub(crate) enum Destination {
     None,
@@ -56,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) salvage: bool,
     pub(crate) hook: Option<Hook>,
     pub(crate) read_anchor: fn() -> Anchor,
+    /// What the drainer takes for its own time: since some start, and unix ns.
+    pub(crate) time: Option<TimeSource>,
     /// What the probes read instead of the machine's clock.
     pub(crate) clock: Option<FakeClock>,
     /// What the capture says first, as warnings.
@@ -81,6 +86,7 @@ impl Default for Builder {
             salvage: true,
             hook: None,
             read_anchor: crate::anchors::read,
+            time: None,
             clock: None,
             remarks: Vec::new(),
         };
@@ -238,6 +244,13 @@ impl Builder {
     #[doc(hidden)]
     pub fn anchor_source(mut self, read: fn() -> Anchor) -> Self {
         self.settings.read_anchor = read;
+        self
+    }
+
+    /// Reads the drainer's own time. For tests in which hours pass in seconds.
+    #[doc(hidden)]
+    pub fn time_source(mut self, read: TimeSource) -> Self {
+        self.settings.time = Some(read);
         self
     }
 

@@ -11,6 +11,7 @@ use perf_format::{
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
+use crate::builder::TimeSource;
 use crate::cut::Chunks;
 use crate::flight::Keeper;
 use crate::handoff::{Handoff, Hook};
@@ -18,6 +19,7 @@ use crate::loss::Lost;
 use crate::machine;
 use crate::outlet::{Outlet, SinkOutlet, SinkRef};
 use crate::parts::Rotation;
+use crate::processors::Processors;
 use crate::progress::Progress;
 use crate::sampling::Sampler;
 use crate::sink::Sink;
@@ -50,10 +52,12 @@ pub struct Drainer {
     max_slots: usize,
     max_piece_bytes: usize,
     pub(crate) start: Instant,
+    time: Option<TimeSource>,
     second: i64,
     /// Slots that the sampler does not know of yet.
     uncounted: u64,
     pub(crate) threads: HashMap<u32, ThreadDescriptor>,
+    pub(crate) processors: Processors,
     /// Losses that the stream tells of.
     pub(crate) lost: Lost,
     /// Losses of threads without a ring, by cause, as far as the stream tells of them.
@@ -120,6 +124,7 @@ pub(crate) struct Parts {
     pub(crate) max_piece_bytes: usize,
     pub(crate) first_anchor: Anchor,
     pub(crate) read_anchor: fn() -> Anchor,
+    pub(crate) time: Option<TimeSource>,
     pub(crate) interval: Duration,
     pub(crate) ring_bytes: u64,
     pub(crate) progress: Arc<Progress>,
@@ -147,9 +152,11 @@ impl Drainer {
             max_slots: limits::MAX_CHUNK_ROWS.min(staging_slots).min(slots_a_piece),
             max_piece_bytes: parts.max_piece_bytes,
             start: Instant::now(),
+            time: parts.time,
             second: 0,
             uncounted: 0,
             threads: HashMap::new(),
+            processors: Processors::default(),
             lost: Lost::default(),
             told_without_ring: Lost::default(),
             reversed: 0,
@@ -195,9 +202,11 @@ impl Drainer {
     }
 
     pub(crate) fn now(&self) -> Moment {
+        let machines = || (self.start.elapsed(), machine::unix_ns());
+        let (since_start, unix_ns) = self.time.map_or_else(machines, |read| read());
         Moment {
-            since_start: self.start.elapsed(),
-            unix_ns: machine::unix_ns(),
+            since_start,
+            unix_ns,
         }
     }
 

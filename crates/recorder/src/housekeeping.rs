@@ -37,6 +37,7 @@ impl Drainer {
         let threads: Vec<_> = threads
             .into_iter()
             .map(|thread| {
+                self.processors.meet(thread.thread, thread.os_thread);
                 let thread = ThreadDescriptor {
                     id: ThreadId(thread.thread),
                     os_tid: thread.os_thread.into(),
@@ -219,6 +220,9 @@ impl Drainer {
         if self.threads.len() > living.len() {
             self.threads
                 .retain(|thread, _| living.iter().any(|ring| ring.thread == *thread));
+            let threads = &self.threads;
+            self.processors
+                .retain(|thread| threads.contains_key(&thread));
         }
     }
 

@@ -101,6 +101,7 @@ mod outlet;
 mod pace;
 mod parts;
 mod path;
+mod processors;
 mod progress;
 mod recorder;
 mod rows;

@@ -191,6 +191,7 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
         max_piece_bytes,
         first_anchor: begun.first.clone(),
         read_anchor: settings.read_anchor,
+        time: settings.time,
         interval: settings.interval,
         ring_bytes: settings.arena.ring_bytes,
         progress: begun.progress,

@@ -215,7 +215,7 @@ fn a_slow_span_writes_what_was_before_and_after_it() {
     let capture = Capture::open(&dir.path().join("flight.00000.bin"));
     let trigger = label(&capture, "perf.trigger").expect("a trigger");
     assert!(trigger.starts_with("sla step took "), "{trigger}");
-    assert!(trigger.ends_with("ms, more than 20ms"), "{trigger}");
+    assert!(trigger.ends_with(" ms, more than 20 ms"), "{trigger}");
     assert_eq!(
         (capture.values("step").len(), capture.values("other").len()),
         (1, 1)

@@ -107,7 +107,11 @@ impl Capture {
             losses: Merged::of(&files, |index| &index.notes.losses, |loss| loss.to_ticks),
             ..Notes::default()
         };
-        let open_spans = Merged::of(&files, |index| &index.open_spans, |span| span.start_ticks);
+        let open_spans = Merged::of(
+            last_state(&files),
+            |index| &index.open_spans,
+            |span| span.start_ticks,
+        );
         let clock = ClockMap::new(header, &anchors);
         let breaks = breaks(&anchors);
         Self {
@@ -201,6 +205,16 @@ impl<T: Clone + PartialEq> Merged<T> {
             *next += 1;
         }
     }
+}
+
+/// The files that say which spans are open at the end: not what a flight recorder wrote in between.
+fn last_state(files: &[CaptureFile]) -> &[CaptureFile] {
+    let goes_on = |file: &CaptureFile| {
+        (file.index.close.as_ref()).is_some_and(|close| close.reason == CloseReason::SNAPSHOT)
+    };
+    let last = files.last().map_or(0, CaptureFile::part);
+    let before = (files.iter()).take_while(|file| goes_on(file) && file.part() < last);
+    &files[before.count()..]
 }
 
 fn breaks(anchors: &[Anchor]) -> HashMap<SegmentId, Vec<u64>> {

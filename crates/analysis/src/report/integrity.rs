@@ -7,9 +7,11 @@ use perf_format::{LossCause, SelfCost};
 use super::result::{CaptureState, CaptureSummary, ClockSummary, RecorderCost};
 use super::rows::unnamed;
 use super::survey::Survey;
+use super::switched::{is_switch, switched_off};
 use super::timeline::Timeline;
 use super::window::Lifetime;
 use crate::capture::Capture;
+use crate::snapshot::{self, Snapshot};
 use crate::value::UnixNs;
 use crate::warning::{Warning, WarningKind};
 
@@ -34,6 +36,7 @@ pub(crate) fn summary(
         .filter(|command| !command.is_empty());
     let damage = capture.files.iter().flat_map(|file| &file.index.damage);
     let labels = header.iter().flat_map(|header| &header.labels);
+    let headers = (capture.files.iter()).filter_map(|file| file.index.header.as_ref());
     CaptureSummary {
         path: capture.path().to_owned(),
         more_paths: capture.files[1..]
@@ -63,8 +66,10 @@ pub(crate) fn summary(
         bytes,
         bytes_per_span: (survey.spans > 0).then(|| bytes as f64 / survey.spans as f64),
         labels: labels
+            .filter(|label| !snapshot::is_told(&label.key))
             .map(|label| (label.key.clone(), label.value.clone()))
             .collect(),
+        snapshots: headers.filter_map(Snapshot::of).collect(),
         clock: clock_summary(capture),
         recorder: recorder_cost(capture),
         damaged_bytes: damage.map(|damage| damage.len).sum(),
@@ -165,6 +170,8 @@ fn recorder_cost(capture: &Capture) -> RecorderCost {
             .find(|ns| *ns > 0.0),
         drainer_ns_per_record: (records > 0).then(|| cpu_ns as f64 / records as f64),
         drainer_cpu_fraction: (wall_ns > 0.0).then(|| cpu_ns as f64 / wall_ns),
+        file_bytes_per_second: (wall_ns > 0.0)
+            .then(|| sum(|cost| cost.file_bytes) as f64 * 1e9 / wall_ns),
         max_drain_lag_ns: costs.iter().map(|cost| cost.drain_lag_max_ns).max(),
         ring_high_water: fullest,
     }
@@ -223,7 +230,9 @@ pub(crate) fn warnings(
             records: survey.doubtful_rows,
         });
     }
-    let notes = capture.notes.warnings.iter().take(MAX_NOTES);
+    kinds.extend(switched_off(capture).into_iter().take(MAX_NOTES));
+    let notes = capture.notes.warnings.iter();
+    let notes = notes.filter(|note| !is_switch(note)).take(MAX_NOTES);
     kinds.extend(notes.map(|note| WarningKind::Recorder {
         message: note.message.clone(),
     }));

@@ -20,6 +20,7 @@ pub(crate) mod slots;
 pub(crate) mod spread;
 mod stats;
 pub(crate) mod survey;
+mod switched;
 mod table;
 pub(crate) mod timeline;
 pub(crate) mod window;

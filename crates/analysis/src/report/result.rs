@@ -9,6 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::capture::Parts;
+use crate::snapshot::Snapshot;
 use crate::value::{Number, Percentile, UnixNs};
 use crate::warning::Warning;
 
@@ -117,6 +118,8 @@ pub struct CaptureSummary {
     pub bytes_per_span: Option<f64>,
     /// Build labels.
     pub labels: BTreeMap<String, String>,
+    /// What made a flight recorder write each of its files; empty of any other capture.
+    pub snapshots: Vec<Snapshot>,
     /// Its clock.
     pub clock: ClockSummary,
     /// What recording cost, as far as the recorder noted it.
@@ -171,6 +174,8 @@ pub struct RecorderCost {
     pub drainer_ns_per_record: Option<f64>,
     /// Processor time of the recorder's threads by wall time: 0.01 is 1 % of a core.
     pub drainer_cpu_fraction: Option<f64>,
+    /// Bytes of the capture by wall time.
+    pub file_bytes_per_second: Option<f64>,
     /// The longest a record waited for the drainer, in ns.
     pub max_drain_lag_ns: Option<u64>,
     /// The fullest that any ring was, as a fraction.

@@ -182,6 +182,17 @@ impl WarningKind {
                     counted(*flows, "flow")
                 )
             }
+            Self::SwitchedOff { from, to } => {
+                let from = from.map(|from| format!(" from about {}", instant(from)));
+                let to = to.map_or_else(
+                    || " and stayed off".to_owned(),
+                    |to| format!(" until about {}", instant(to)),
+                );
+                format!(
+                    "recording was off{}{to}: somebody had switched it off",
+                    from.unwrap_or_default()
+                )
+            }
             Self::Recorder { message } => format!("the recorder noted: {message}"),
         }
     }
@@ -257,6 +268,9 @@ impl WarningKind {
             Self::BackgroundCut => "select a shorter time with --since and --until",
             Self::TooManyValues { .. } => {
                 "split by an annotation of fewer values, or select a shorter time with --since and --until"
+            }
+            Self::SwitchedOff { .. } => {
+                "leave these times out (--since, --until) where rates or gaps matter"
             }
             Self::Recorder { .. } => "see the recorder's documentation of this note",
         }

@@ -111,9 +111,7 @@ pub fn of_process(directory: Option<&Path>, pid: u32) -> Result<Vec<Remote>, Con
         Some(directory) => find(&directory)?,
         None => Vec::new(),
     };
-    found.retain(|found| {
-        found.pid == pid && !socket::dial(&found.path).is_err_and(|errno| is_gone(errno))
-    });
+    found.retain(|found| found.pid == pid && !socket::dial(&found.path).is_err_and(is_gone));
     if !found.is_empty() {
         return Ok(found.into_iter().map(Remote).collect());
     }

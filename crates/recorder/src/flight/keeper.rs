@@ -154,9 +154,9 @@ impl Drainer {
             let event = keeper.events.iter().find(|event| event.id.0 == slow.event);
             let name = event.map_or("", |event| &event.name);
             format!(
-                "{name} took {:.2?}, more than {:?}",
-                keeper.watch.duration(slow.ticks),
-                keeper.watch.limit(name)
+                "{name} took {}, more than {}",
+                shown(keeper.watch.duration(slow.ticks)),
+                shown(keeper.watch.limit(name))
             )
         });
     }
@@ -201,4 +201,18 @@ fn signal_name(signal: i32) -> String {
     ];
     let known = known.iter().find(|(number, _)| *number == signal);
     known.map_or_else(|| format!("SIG {signal}"), |(_, name)| (*name).to_owned())
+}
+
+/// A time to two digits behind the point: `7.25 ms`, `5 ms`.
+fn shown(time: Duration) -> String {
+    let ns = time.as_nanos() as f64;
+    let (scale, unit) = match ns {
+        ns if ns < 1e3 => (1.0, "ns"),
+        ns if ns < 1e6 => (1e3, "µs"),
+        ns if ns < 1e9 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    let number = format!("{:.2}", ns / scale);
+    let number = number.trim_end_matches('0').trim_end_matches('.');
+    format!("{number} {unit}")
 }

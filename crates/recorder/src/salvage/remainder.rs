@@ -246,6 +246,7 @@ impl<'k, W: Write> Remainder<'k, W> {
                 ring,
                 thread,
                 first_seq: first_seq.wrapping_add(offset),
+                cpu: None,
                 records: &records[offset as usize..(offset + slots) as usize],
             };
             self.known.add_slots(ring, part.first_seq, slots);
