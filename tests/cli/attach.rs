@@ -35,7 +35,7 @@ fn child_main() {
     let builder = match std::env::var(ROLE).expect("a role").as_str() {
         "flight" => builder.flight(
             Flight::last(Duration::from_secs(30))
-                .keep_above("work", Duration::from_millis(5))
+                .keep_above("work", Duration::from_millis(300))
                 .after(Duration::ZERO),
         ),
         _ => builder,
@@ -50,7 +50,7 @@ fn child_main() {
         let work = measure!(WORK);
         if directory.join("be slow").exists() {
             std::fs::remove_file(directory.join("be slow")).expect("a note");
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(400));
         }
         drop(work);
         thread::sleep(Duration::from_millis(1));
@@ -186,7 +186,7 @@ fn a_flight_recorder_says_why_it_wrote_what_it_wrote() {
     });
     let page = process.text(&[]);
     assert!(page.contains("  snapshots  2, the last "), "{page}");
-    assert!(page.contains(" of 30 s: "), "{page}");
+    assert!(page.contains(" of 30.0 s: "), "{page}");
     let folder = process.stop();
 
     let page = folder.in_columns(100, &["report", "capture.00000.bin"]);
@@ -195,10 +195,10 @@ fn a_flight_recorder_says_why_it_wrote_what_it_wrote() {
         "{page}"
     );
     let report = folder.json(&["report", "capture.00001.bin"]);
-    assert!(row(&report, "work", Some("ok"))["max_ns"].as_u64() >= Some(10_000_000));
+    assert!(row(&report, "work", Some("ok"))["max_ns"].as_u64() >= Some(400_000_000));
     let info = folder.in_columns(100, &["info", "capture.00001.bin"]);
-    assert!(info.contains("  snapshot  sla: work took 1"), "{info}");
-    assert!(info.contains(" ms, more than 5 ms, "), "{info}");
+    assert!(info.contains("  snapshot  sla: work took "), "{info}");
+    assert!(info.contains(", more than 300 ms, "), "{info}");
     for part in ["capture.00000.bin", "capture.00001.bin"] {
         assert_eq!(folder.run(&["verify", "--strict", part]).code, Some(0));
     }

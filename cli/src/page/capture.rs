@@ -45,7 +45,7 @@ fn snapshots(snapshots: &[Snapshot], zone: &Zone) -> Vec<Fact> {
         facts.push(Fact::new("snapshot", more));
     }
     if snapshots.len() > 1 {
-        let gaps = "what was between the snapshots was not written: rates and gaps mean nothing across them";
+        let gaps = "between these there may be times of which nothing was written";
         facts.push(Fact::new("snapshots", gaps).tone(Tone::Caution));
     }
     facts
