@@ -127,7 +127,7 @@ fn fill(directory: &Path) {
         .tiny_parts()
         .rotate_bytes(64 << 10)
         // More at a time than there is: that must not keep it from the last page.
-        .preallocate_bytes(2 * DISK_KIB << 10)
+        .preallocate_bytes((2 * DISK_KIB) << 10)
         .sync_policy(SyncPolicy::AtStop)
         .start()
         .expect("the recorder starts");
