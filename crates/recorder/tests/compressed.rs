@@ -187,7 +187,12 @@ fn what_a_stop_does_not_wait_for_stays_plain() {
     let _ = recorder.stop();
     // On a busy machine whoever compresses notices that only after the stop.
     let started = Instant::now();
-    while series::names_in(path).iter().any(|it| it.ends_with(".tmp")) {
+    let is_at_work = || {
+        let names = series::names_in(path);
+        let both = |it: &String| names.contains(&format!("{it}.zst"));
+        names.iter().any(|it| it.ends_with(".tmp") || both(it))
+    };
+    while is_at_work() {
         assert!(started.elapsed() < DEADLINE, "it is never removed");
         thread::sleep(Duration::from_millis(5));
     }
