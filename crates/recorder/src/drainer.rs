@@ -97,8 +97,6 @@ pub(crate) struct Piece {
 pub struct Round {
     /// Slots (32 bytes) that were taken out of the rings.
     pub slots: u64,
-    /// Rings that threads have got since the round before.
-    pub new_rings: u64,
     /// How full the fullest ring was, from 0 to 1.
     pub fullest: f64,
     /// The sink refused a piece.
@@ -258,7 +256,6 @@ impl Drainer {
             self.books.drained(&drained);
             round.slots += drained.slots as u64;
             self.uncounted += drained.slots as u64;
-            round.new_rings += drained.new_rings as u64;
             round.fullest = round
                 .fullest
                 .max(f64::from(drained.high_water_permille) / 1e3);

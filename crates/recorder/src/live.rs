@@ -155,7 +155,7 @@ impl Shared {
             if round.has_more && !round.is_blocked {
                 continue;
             }
-            let sleep = pace.after(&round);
+            let sleep = pace.after(round.slots, round.fullest);
             thread::park_timeout(if round.is_blocked {
                 BLOCKED_PAUSE
             } else {
