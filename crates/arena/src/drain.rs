@@ -26,6 +26,8 @@ pub struct Drained {
     pub high_water_slots: u64,
     /// Slots of its segments: of the one that is drained, and of those that the thread has gone on to.
     pub high_water_of_slots: u64,
+    /// Rings that were met for the first time: each is a thread that began to record.
+    pub new_rings: usize,
 }
 
 /// Where a round of draining has got to. A test that kills the process stops it here.
@@ -54,8 +56,10 @@ impl Owner {
         max_slots: usize,
         mut reached: impl FnMut(DrainStep),
     ) -> Drained {
-        self.meet_new_rings();
-        let mut drained = Drained::default();
+        let mut drained = Drained {
+            new_rings: self.meet_new_rings(),
+            ..Drained::default()
+        };
         let count = self.rings.len();
         let start = if count == 0 { 0 } else { self.first % count };
         self.first = start;
@@ -143,8 +147,10 @@ impl Owner {
         }
     }
 
-    pub(crate) fn meet_new_rings(&mut self) {
+    /// Takes over the rings that were opened since the last call, and returns how many.
+    pub(crate) fn meet_new_rings(&mut self) -> usize {
         let inner = self.arena.0;
+        let before = self.rings.len();
         let opened = std::mem::take(&mut inner.lock().opened);
         for index in opened {
             let Some(head) = inner.space.ring(index) else {
@@ -166,5 +172,6 @@ impl Owner {
                 is_pressed: false,
             });
         }
+        self.rings.len() - before
     }
 }

@@ -99,6 +99,8 @@ pub struct Round {
     pub slots: u64,
     /// How full the fullest ring was, from 0 to 1.
     pub fullest: f64,
+    /// Threads that began to record since the round before.
+    pub new_threads: usize,
     /// The sink refused a piece.
     pub is_blocked: bool,
     /// The rings hold more: call again at once.
@@ -255,6 +257,7 @@ impl Drainer {
             }
             self.books.drained(&drained);
             round.slots += drained.slots as u64;
+            round.new_threads += drained.new_rings;
             self.uncounted += drained.slots as u64;
             round.fullest = round
                 .fullest

@@ -10,7 +10,7 @@ use perf_arena::{RingStatus, block_signals};
 
 use crate::drainer::Drainer;
 use crate::outlet::Outlet;
-use crate::pace::Pace;
+use crate::pace::{self, Pace};
 use crate::parts::PartFiles;
 use crate::progress::Progress;
 use crate::storage::Storage;
@@ -155,7 +155,8 @@ impl Shared {
             if round.has_more && !round.is_blocked {
                 continue;
             }
-            let sleep = pace.after(round.slots, round.fullest);
+            let fullest = pace::pressure(round.fullest, round.new_threads);
+            let sleep = pace.after(round.slots, fullest);
             thread::park_timeout(if round.is_blocked {
                 BLOCKED_PAUSE
             } else {

@@ -23,6 +23,15 @@ const WANTED_FULL: f64 = 0.25;
 const LONGER: f64 = 1.25;
 const SHORTER: f64 = 0.25;
 
+/// So many threads that are new in a round count as a full ring: those that end meanwhile leave their rings, of 256 KiB each, to
+/// the drainer.
+const NEW_THREADS_FULL: f64 = 160.0;
+
+/// How full the fullest ring was, or, where that is more, how much room the rings of new threads took.
+pub(crate) fn pressure(fullest: f64, new_threads: usize) -> f64 {
+    fullest.max((new_threads as f64 / NEW_THREADS_FULL).min(1.0))
+}
+
 /// Sleeps after which the fullest ring is as full as it shall be.
 pub(crate) struct Pace {
     sleep: Duration,
@@ -100,6 +109,21 @@ mod tests {
                 "{sleep} ms at {fills_a_ms} a ms"
             );
         }
+    }
+
+    #[test]
+    fn threads_that_come_and_go_are_met_before_they_are_many() {
+        let mut pace = Pace::new();
+        let mut sleep = FIRST;
+        // Ten thousand a second, each with hardly a record.
+        for _ in 0..200 {
+            let new_threads = (10.0 * sleep.as_secs_f64() * 1e3) as usize;
+            sleep = pace.after(30, pressure(0.001, new_threads));
+        }
+        assert!(sleep <= LONGEST, "{sleep:?}");
+        // A few cost no waking.
+        let few = (0..100).map(|_| pace.after(30, pressure(0.001, 1))).last();
+        assert_eq!(few, Some(IDLE));
     }
 
     #[test]
