@@ -6,4 +6,5 @@ mod crash_recovery;
 mod format_compat;
 mod fuzz_corpus;
 mod plain_decoder;
+mod simulated;
 mod tidy;

@@ -16,7 +16,8 @@ fn a_wide_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     synthetic, times of day within 250 ns
-          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤ 12 % full, lag ≤
+                    3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -55,8 +56,8 @@ fn a_narrow_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     synthetic, times of day within 250 ns
-          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 %
-                    full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤
+                    12 % full, lag ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan)
                     or checked (verify)
@@ -101,7 +102,8 @@ fn a_pipe_gets_whole_names_and_every_column_on_demand() {
           lost      nothing
           open      no span was open at the end
           clock     synthetic, times of day within 250 ns
-          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤ 12 % full, lag ≤
+                    3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -211,7 +213,7 @@ fn json_has_these_fields_and_null_where_there_is_no_value() {
     );
     assert_eq!(
         fields(&capture["recorder"]),
-        "drainer_cpu_fraction drainer_ns_per_record max_drain_lag_ns ns_per_record ring_high_water"
+        "drainer_cpu_fraction drainer_ns_per_record file_bytes_per_second max_drain_lag_ns ns_per_record ring_high_water"
     );
     assert_eq!(fields(&report["source"]), "from_rollups scanned");
     assert_eq!(
@@ -349,7 +351,7 @@ fn markdown() {
         - **lost:** nothing
         - **open:** no span was open at the end
         - **clock:** synthetic, times of day within 250 ns
-        - **recorder:** 14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+        - **recorder:** 14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤ 12 % full, lag ≤ 3.20 ms
         - **end:** closed cleanly
         - **figures:** percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 

@@ -143,6 +143,12 @@ fn same_events(head: &Head, plain: &Events, bytes: &[u8], offset: u64) {
         event: row.event.0,
         tag: row.tag.0,
     });
+    let mut cpus = Vec::new();
+    let cpus = chunk.cpus(&mut cpus).map(|()| {
+        // Without the column nothing is known of any.
+        cpus.resize(chunk.ranges().len(), None);
+        cpus
+    });
     let fast = Events {
         ranges: ranges.collect(),
         series: series.collect(),
@@ -156,6 +162,7 @@ fn same_events(head: &Head, plain: &Events, bytes: &[u8], offset: u64) {
             .collect(),
         rows: rows.collect(),
         extras: (0..columns.len()).map(|row| extra(&columns, row)).collect(),
+        cpus: cpus.ok(),
     };
     assert_eq!(*plain, fast);
     for (index, series) in plain.series.iter().enumerate() {

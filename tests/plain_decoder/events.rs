@@ -13,6 +13,8 @@ pub(super) struct Events {
     pub(super) strings: Vec<Vec<u8>>,
     pub(super) rows: Vec<Row>,
     pub(super) extras: Vec<Extra>,
+    /// Of each range the processor; `None` if the column cannot be read.
+    pub(super) cpus: Option<Vec<Option<u32>>>,
 }
 
 /// What the optional columns say of a row.
@@ -128,6 +130,7 @@ impl Events {
                 tag: series.tag,
             });
         }
+        events.cpus = cpus(head, body, events.ranges.len()).ok();
         let weights = optional(head, body, 24, rows, 1)?;
         let span_ids = optional(head, body, 26, rows, 0)?;
         let parent_ids = optional(head, body, 27, rows, 0)?;
@@ -267,6 +270,18 @@ fn optional(head: &Head, body: &[u8], id: u16, rows: usize, absent: u64) -> Resu
     let values = bytes.packed(rows)?;
     bytes.end()?;
     Ok(values)
+}
+
+fn cpus(head: &Head, body: &[u8], ranges: usize) -> Result<Vec<Option<u32>>> {
+    let cpu = |number: u64| match number {
+        0 => Ok(None),
+        _ => match u32::try_from(number - 1) {
+            Ok(cpu) => Ok(Some(cpu)),
+            Err(_) => Err("a processor's number above 32 bits".into()),
+        },
+    };
+    let numbers = optional(head, body, 25, ranges, 0)?;
+    numbers.into_iter().map(cpu).collect()
 }
 
 fn read_strings(column: &[u8], count: usize) -> Result<Vec<Vec<u8>>> {

@@ -92,10 +92,15 @@ pub(crate) fn decode(file: &[u8]) -> Result<Capture> {
                 capture.take_chunk(position, head, file);
                 position = next;
             }
-            Err(reason) => match capture.after_damage(file, position, &reason) {
-                Some(next) => position = next,
-                None => break,
-            },
+            Err(reason) => {
+                let next = capture
+                    .next_part(file, position)
+                    .or_else(|| capture.after_damage(file, position, &reason));
+                match next {
+                    Some(next) => position = next,
+                    None => break,
+                }
+            }
         }
     }
     Ok(capture)
@@ -239,6 +244,12 @@ pub(super) fn needed_column<'a>(
 }
 
 impl Capture {
+    /// Behind the header of another part of the same capture, if one stands here.
+    fn next_part(&self, file: &[u8], position: usize) -> Option<usize> {
+        let (header, len) = read_header(&file[position..]).ok()?;
+        (header.capture_id == self.header.as_ref()?.capture_id).then_some(position + len)
+    }
+
     fn take_chunk(&mut self, offset: usize, head: Head, file: &[u8]) {
         let body = &file[offset + head.head_len..][..head.body_len];
         let content = match head.kind {

@@ -253,6 +253,9 @@ fn fill(chance: &mut Chance, encoder: &mut ChunkEncoder, seqs: &mut [u64; 4], no
             first_seq: seqs[ring],
         };
         encoder.begin_run(head).expect("there is room");
+        if says_more && chance.below(3) > 0 {
+            encoder.set_cpu([chance.below(64) as u32, u32::MAX][usize::from(is_wild)]);
+        }
         let mut slots = chance.below(3);
         let most = [3, 40, 130, 700][chance.below(4) as usize];
         let count = chance.below(most);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use perf_format::load::{TightLoop, write_capture};
 use perf_format::{
-    Anchor, CaptureWriter, ChunkEncoder, FileHeader, RingId, Row, RunHead, SegmentId, ThreadId,
-    bins, trace_from_key,
+    Anchor, CaptureId, CaptureWriter, ChunkEncoder, FileHeader, Index, RingId, Row, RunHead,
+    SegmentId, ThreadId, bins, trace_from_key,
 };
 
 use super::compare::{assert_same, assert_sound};
@@ -428,4 +428,37 @@ fn the_examples_of_the_page() {
         (11_169, (999_936, 1_000_447))
     );
     assert_eq!(from_key("EURUSD", 1_700_000_000), 0x259F_1402_A315_D680);
+}
+
+#[test]
+fn parts_put_one_behind_another() {
+    for seed in 0..40 {
+        let file = capture(seed);
+        let Ok(index) = Index::build(&file) else {
+            continue;
+        };
+        let Some(header) = index.header.clone() else {
+            continue;
+        };
+        let encoded = |header: FileHeader| {
+            let mut bytes = Vec::new();
+            header.encode(&mut bytes);
+            bytes
+        };
+        let same = encoded(FileHeader {
+            part: header.part + 1,
+            ..header.clone()
+        });
+        let foreign = encoded(FileHeader {
+            capture_id: CaptureId([0x5A; 16]),
+            ..header
+        });
+        for entry in &index.chunks {
+            let (before, after) = file.split_at(entry.offset as usize);
+            let joined = [before, &same, after].concat();
+            let plain = assert_same(&joined).expect("both read it");
+            assert_eq!(plain.damage.len(), index.damage.len(), "seed {seed}");
+            assert_same(&[before, &foreign, after].concat()).expect("both read it");
+        }
+    }
 }

@@ -256,6 +256,8 @@ fn recorder(cost: &RecorderCost) -> String {
             .map(|ns| format!("{} to drain", nanos_inline(ns))),
         cost.drainer_cpu_fraction
             .map(|share| format!("{} of a core", percent(share))),
+        cost.file_bytes_per_second
+            .map(|rate| format!("{}/s", bytes(rate as u64))),
         cost.ring_high_water
             .map(|share| format!("rings ≤ {} full", percent(share))),
         cost.max_drain_lag_ns

@@ -10,6 +10,9 @@ use crate::page::sheet::kind;
 use crate::page::{MAX_LISTED, capture, more_than_listed, push_warnings};
 use crate::time::Zone;
 
+/// Runs of processors that a thread's row lists.
+const MAX_RUNS: usize = 8;
+
 /// The page. Clock anchors are many, so only `wide` lists them.
 pub(crate) fn document(info: &Info, zone: &Zone, wide: bool) -> Document {
     let mut document = Document::new();
@@ -173,21 +176,50 @@ fn events(file: &FileInfo, title: &str) -> Table {
 }
 
 fn threads(file: &FileInfo) -> Table {
+    let were_seen = file.threads.iter().any(|thread| !thread.cpus.is_empty());
     let rows = file.threads.iter().map(|thread| {
-        Row::new(vec![
+        let mut cells = vec![
             Cell::name(&thread.name),
             Cell::Count(thread.records),
             Cell::Count(u64::from(thread.id)),
-        ])
+        ];
+        if were_seen {
+            cells.push(Cell::Text(runs_of(thread.cpus.keys().copied())));
+        }
+        Row::new(cells)
     });
+    let mut columns = vec![
+        Column::new("threads", "thread"),
+        Column::new("records", "records"),
+        Column::new("id", "id").keep(Keep::IfRoom(1)),
+    ];
+    if were_seen {
+        columns.push(Column::new("processors", "processors").keep(Keep::IfRoom(2)));
+    }
     Table {
-        columns: vec![
-            Column::new("threads", "thread"),
-            Column::new("records", "records"),
-            Column::new("id", "id").keep(Keep::IfRoom(1)),
-        ],
+        columns,
         rows: rows.collect(),
     }
+}
+
+/// Ascending numbers, with those that follow one another as one: `0-3, 7`. A machine has at most some hundreds.
+fn runs_of(numbers: impl Iterator<Item = u32>) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let run = |&(first, last): &(u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    let mut text: Vec<String> = runs.iter().take(MAX_RUNS).map(run).collect();
+    if runs.len() > MAX_RUNS {
+        text.push("…".to_owned());
+    }
+    text.join(", ")
 }
 
 fn chunks(file: &FileInfo) -> Table {

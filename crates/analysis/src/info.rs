@@ -128,6 +128,8 @@ pub struct ThreadInfo {
     pub name: String,
     /// Records of it in this file.
     pub records: u64,
+    /// The processors that it was seen on, by number, with how many chunks say so: each is one look.
+    pub cpus: BTreeMap<u32, u64>,
 }
 
 /// One clock anchor.

@@ -51,6 +51,11 @@ pub fn create(config: &Config) -> Result<Owner, CreateError> {
         },
     };
     let mut sizes = Sizes::fair(&config, directory.free_bytes().unwrap_or(0));
+    let limit = sys::file_size_limit();
+    if sizes.plan(&config).total() > limit {
+        let reason = format!("files of this process may have {limit} bytes, too few for an arena");
+        return anonymous(&config, reason);
+    }
     loop {
         let file = match ArenaFile::create(&directory) {
             Ok(file) => file,

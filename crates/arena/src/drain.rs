@@ -18,6 +18,8 @@ const _: () = assert!(MIN_SHARE * RECORD_BYTES > 2 * MAX_ANNOTATION_BYTES);
 pub struct Drained {
     /// Slots that were moved into the staging area.
     pub slots: usize,
+    /// Rings that threads have got since the round before.
+    pub new_rings: usize,
     /// The staging area, or the limit, was reached before the rings were empty.
     pub is_full: bool,
     /// The fullest ring before the round, in thousandths of its segments; at most 1000.
@@ -54,8 +56,10 @@ impl Owner {
         max_slots: usize,
         mut reached: impl FnMut(DrainStep),
     ) -> Drained {
-        self.meet_new_rings();
-        let mut drained = Drained::default();
+        let mut drained = Drained {
+            new_rings: self.meet_new_rings(),
+            ..Drained::default()
+        };
         let count = self.rings.len();
         let start = if count == 0 { 0 } else { self.first % count };
         self.first = start;
@@ -143,9 +147,11 @@ impl Owner {
         }
     }
 
-    pub(crate) fn meet_new_rings(&mut self) {
+    /// Takes in the rings that are new; returns how many.
+    pub(crate) fn meet_new_rings(&mut self) -> usize {
         let inner = self.arena.0;
         let opened = std::mem::take(&mut inner.lock().opened);
+        let count = opened.len();
         for index in opened {
             let Some(head) = inner.space.ring(index) else {
                 continue;
@@ -166,5 +172,6 @@ impl Owner {
                 is_pressed: false,
             });
         }
+        count
     }
 }

@@ -186,6 +186,18 @@ pub(crate) fn close(descriptor: libc::c_int) {
     }
 }
 
+/// Bytes that a file of this process may have (`ulimit -f`); all that there are if there is no limit. Who makes one longer is
+/// sent SIGXFSZ, which ends the process.
+pub(crate) fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the call only writes into `limit`. Should it fail, there is no limit to keep to.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    limit.rlim_cur
+}
+
 /// Keeps signals from the calling thread: those of the process go to its other threads, whose they are. A write beyond the
 /// limit of a file's size (`ulimit -f`) then fails, where SIGXFSZ would end the process.
 pub fn block_signals() {

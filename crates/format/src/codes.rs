@@ -112,4 +112,6 @@ impl WarningCode {
     pub const SWITCHED: WarningCode = WarningCode(11);
     /// The recorder cannot be controlled from outside.
     pub const CONTROL: WarningCode = WarningCode(12);
+    /// Old parts of captures were deleted, as it was asked for.
+    pub const RETENTION: WarningCode = WarningCode(13);
 }

@@ -20,9 +20,11 @@
 //! | TRACE_RUNS | trace run | its rows |
 //! | TRACE_DICT | trace | trace ids, by first appearance |
 //! | STRINGS | string | lengths as packed blocks, then the bytes one after another |
+//! | CPU | range | 1 + the processor that its thread was last seen on, or 0; absent if no range says it |
 //! | WEIGHT, SPAN_ID, PARENT_ID, LONE | row | what [`Extra`] says; each absent if no row says it |
 
 mod columns;
+mod cpu;
 mod dictionary;
 mod encode;
 mod encoder;

@@ -145,7 +145,7 @@ impl Index {
             0 => 0,
             _ => numbers.iter().min().copied().unwrap_or(0),
         };
-        highest - before - numbers.len() as u64
+        (highest - before).saturating_sub(numbers.len() as u64)
     }
 
     /// Converts ticks into times.

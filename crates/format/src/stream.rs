@@ -32,6 +32,8 @@ pub struct ChunkStream {
     event_chunks: u64,
     rows: u64,
     sampled_out: u64,
+    /// Events chunks and their rows that the Close of an earlier part counts.
+    closed: (u64, u64),
     /// Event bytes below which encoding the rollup would be in vain.
     next_try: u64,
     last_second: i64,
@@ -226,12 +228,14 @@ impl ChunkStream {
         self.segment
     }
 
-    /// Appends the last rollup and the clean end. The counts of chunks and rows in `close` are filled in here.
+    /// Appends the last rollup and the clean end. The counts of chunks and rows in `close` are filled in here: those since the
+    /// start, or since the end before. The capture may go on in another part, behind a header of its own.
     pub fn close(&mut self, close: Close, out: &mut Vec<u8>) {
         self.rollup(out);
+        let (chunks, rows) = std::mem::replace(&mut self.closed, (self.event_chunks, self.rows));
         let close = Close {
-            event_chunks: self.event_chunks,
-            rows: self.rows,
+            event_chunks: self.event_chunks - chunks,
+            rows: self.rows - rows,
             ..close
         };
         self.records(ChunkKind::CLOSE, &[close], out);

@@ -12,6 +12,7 @@ use crate::drainer::Drainer;
 use crate::error::StartError;
 use crate::flight::Flight;
 use crate::handoff::Hook;
+use crate::parts::PartSettings;
 use crate::recorder::Recorder;
 use crate::sampling::Sampling;
 use crate::sink::Sink;
@@ -25,6 +26,9 @@ pub struct Builder {
     pub(crate) destination: Destination,
     pub(crate) settings: Settings,
 }
+
+/// Reads time since some start, which never goes back, and the time of day in unix ns.
+pub(crate) type TimeSource = fn() -> (Duration, i64);
 
 /// Where the capture goes.
 pub(crate) enum Destination {
@@ -49,11 +53,14 @@ pub(crate) struct Settings {
     pub(crate) sampling: Sampling,
     pub(crate) flight: Option<Flight>,
     pub(crate) control: Option<bool>,
+    pub(crate) parts: PartSettings,
     pub(crate) fork: ForkPolicy,
     pub(crate) install: bool,
     pub(crate) salvage: bool,
     pub(crate) hook: Option<Hook>,
     pub(crate) read_anchor: fn() -> Anchor,
+    /// What the drainer takes for its own time: since some start, and unix ns.
+    pub(crate) time: Option<TimeSource>,
     /// What the probes read instead of the machine's clock.
     pub(crate) clock: Option<FakeClock>,
     /// What the capture says first, as warnings.
@@ -73,11 +80,13 @@ impl Default for Builder {
             sampling: Sampling::default(),
             flight: None,
             control: None,
+            parts: PartSettings::default(),
             fork: ForkPolicy::default(),
             install: true,
             salvage: true,
             hook: None,
             read_anchor: crate::anchors::read,
+            time: None,
             clock: None,
             remarks: Vec::new(),
         };
@@ -235,6 +244,13 @@ impl Builder {
     #[doc(hidden)]
     pub fn anchor_source(mut self, read: fn() -> Anchor) -> Self {
         self.settings.read_anchor = read;
+        self
+    }
+
+    /// Reads the drainer's own time. For tests in which hours pass in seconds.
+    #[doc(hidden)]
+    pub fn time_source(mut self, read: TimeSource) -> Self {
+        self.settings.time = Some(read);
         self
     }
 

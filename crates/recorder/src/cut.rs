@@ -49,6 +49,7 @@ impl Drainer {
             return;
         }
         self.queue_tables();
+        let now = self.now().since_start;
         let mut cut = Cut {
             chunks: &mut self.chunks,
             stream: &mut self.stream,
@@ -64,6 +65,8 @@ impl Drainer {
         // Ring by ring, each in its order: what follows what in a ring is one range of the chunk.
         let mut blocks: Vec<_> = self.owner.staged().collect();
         blocks.sort_by_key(|block| block.ring);
+        self.processors
+            .look(blocks.iter().map(|block| block.thread), now);
         let mut lost = std::mem::take(&mut self.lost);
         let mut count = |entry: &LossEntry| lost.add(entry.cause, entry.count);
         // Of the chunk in the making.
@@ -73,6 +76,7 @@ impl Drainer {
                 ring: block.ring,
                 thread: block.thread,
                 first_seq: block.first_seq,
+                cpu: self.processors.of(block.thread, now),
                 records: block.records,
             };
             loop {

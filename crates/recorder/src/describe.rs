@@ -64,7 +64,7 @@ pub(crate) fn describe(settings: &Settings, rate: f64) -> Result<FileHeader, Sta
     let flight = settings.flight.as_ref().map(Flight::label);
     Ok(FileHeader {
         capture_id,
-        start_unix_ns: machine::unix_ns(),
+        start_unix_ns: settings.time.map_or_else(machine::unix_ns, |read| read().1),
         origin: Origin {
             host: machine::host_name(),
             pid: std::process::id(),

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perf_arena::{Owner, RECORD_BYTES};
-use perf_format::{Anchor, ChunkStream, EventDescriptor, LossCause, WarningCode, limits};
+use perf_format::{
+    Anchor, ChunkStream, EventDescriptor, LossCause, ThreadDescriptor, WarningCode, limits,
+};
 
 use crate::anchors::{Schedule, Segments};
 use crate::books::{Books, Totals};
+use crate::builder::TimeSource;
 use crate::cut::Chunks;
 use crate::flight::Keeper;
 use crate::handoff::{Handoff, Hook};
 use crate::loss::Lost;
 use crate::machine;
 use crate::outlet::{Outlet, SinkOutlet, SinkRef};
+use crate::parts::Rotation;
+use crate::processors::Processors;
 use crate::progress::Progress;
 use crate::sampling::Sampler;
 use crate::sink::Sink;
@@ -47,10 +52,12 @@ pub struct Drainer {
     max_slots: usize,
     max_piece_bytes: usize,
     pub(crate) start: Instant,
+    time: Option<TimeSource>,
     second: i64,
     /// Slots that the sampler does not know of yet.
     uncounted: u64,
-    pub(crate) threads: HashMap<u32, String>,
+    pub(crate) threads: HashMap<u32, ThreadDescriptor>,
+    pub(crate) processors: Processors,
     /// Losses that the stream tells of.
     pub(crate) lost: Lost,
     /// Losses of threads without a ring, by cause, as far as the stream tells of them.
@@ -67,8 +74,12 @@ pub struct Drainer {
     pub(crate) is_closed: bool,
     /// Spans that were open at the end.
     pub(crate) open_spans: u64,
+    /// Bytes of the capture that were accepted, without the header at its beginning.
+    pub(crate) put_bytes: u64,
     /// What its own thread's nice value shall be.
     pub(crate) nice: Option<i32>,
+    /// What ends the parts of the capture, if it has several.
+    pub(crate) rotation: Option<Rotation>,
     hook: Option<Hook>,
 }
 
@@ -86,6 +97,8 @@ pub(crate) struct Piece {
 pub struct Round {
     /// Slots (32 bytes) that were taken out of the rings.
     pub slots: u64,
+    /// Rings that threads have got since the round before.
+    pub new_rings: u64,
     /// How full the fullest ring was, from 0 to 1.
     pub fullest: f64,
     /// The sink refused a piece.
@@ -113,6 +126,7 @@ pub(crate) struct Parts {
     pub(crate) max_piece_bytes: usize,
     pub(crate) first_anchor: Anchor,
     pub(crate) read_anchor: fn() -> Anchor,
+    pub(crate) time: Option<TimeSource>,
     pub(crate) interval: Duration,
     pub(crate) ring_bytes: u64,
     pub(crate) progress: Arc<Progress>,
@@ -140,9 +154,11 @@ impl Drainer {
             max_slots: limits::MAX_CHUNK_ROWS.min(staging_slots).min(slots_a_piece),
             max_piece_bytes: parts.max_piece_bytes,
             start: Instant::now(),
+            time: parts.time,
             second: 0,
             uncounted: 0,
             threads: HashMap::new(),
+            processors: Processors::default(),
             lost: Lost::default(),
             told_without_ring: Lost::default(),
             reversed: 0,
@@ -155,7 +171,9 @@ impl Drainer {
             progress: parts.progress,
             is_closed: false,
             open_spans: 0,
+            put_bytes: 0,
             nice: None,
+            rotation: None,
             hook: parts.hook,
         }
     }
@@ -186,9 +204,11 @@ impl Drainer {
     }
 
     pub(crate) fn now(&self) -> Moment {
+        let machines = || (self.start.elapsed(), machine::unix_ns());
+        let (since_start, unix_ns) = self.time.map_or_else(machines, |read| read());
         Moment {
-            since_start: self.start.elapsed(),
-            unix_ns: machine::unix_ns(),
+            since_start,
+            unix_ns,
         }
     }
 
@@ -215,6 +235,9 @@ impl Drainer {
             self.cut();
             self.rollup_if_due(now);
         }
+        if self.pieces.is_empty() {
+            self.rotate_if_due(now);
+        }
         for _ in 0..CHUNKS_A_ROUND {
             round.is_blocked = !self.offer(outlet);
             // Each time: rings that fill up want bigger segments while the drainer is busiest.
@@ -235,6 +258,7 @@ impl Drainer {
             self.books.drained(&drained);
             round.slots += drained.slots as u64;
             self.uncounted += drained.slots as u64;
+            round.new_rings += drained.new_rings as u64;
             round.fullest = round
                 .fullest
                 .max(f64::from(drained.high_water_permille) / 1e3);
@@ -243,6 +267,7 @@ impl Drainer {
                 break;
             }
             self.cut();
+            self.rotate_if_due(now);
         }
         round
     }
@@ -267,6 +292,9 @@ impl Drainer {
             };
             if !fits {
                 self.lost.add(LossCause::SPOOL_FULL, piece.rows);
+            }
+            if fits {
+                self.put_bytes += piece.bytes.len() as u64;
             }
             let used = self.owner.spool().used_bytes();
             self.books.spooled(used);

@@ -10,6 +10,12 @@ pub enum StartError {
     /// The settings of the environment or of a file cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A setting makes no sense, alone or with the others.
+    #[error("{message}")]
+    Setting {
+        /// Which one, and why.
+        message: String,
+    },
     /// Neither a capture path nor a sink was given.
     #[error("the recorder has no destination: call `capture` or `sink` on its builder")]
     NoDestination,

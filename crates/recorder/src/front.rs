@@ -103,7 +103,9 @@ impl Front {
         Status {
             running: !shared.is_stopping(),
             enabled,
-            capture: self.path.clone(),
+            capture: (shared.files.as_ref().map(|files| files.path()))
+                .or_else(|| self.path.clone()),
+            parts: (shared.files.as_ref().map(|files| files.parts())).unwrap_or_default(),
             records: engine.drainer.stream.rows(),
             sampled_out: engine.drainer.stream.sampled_out(),
             lost: engine.lost(),

@@ -24,10 +24,18 @@ pub enum Handoff {
     Written,
     /// The spool's room was given back.
     SpoolFreed,
+    /// A part of the capture is whole, and the next one has no file yet.
+    PartEnded,
+    /// The next part has its file, with nothing in it.
+    PartCreated,
+    /// A closed part is compressed, under another name.
+    PartCompressed,
+    /// The compressed part has its name, and the plain one is still there.
+    PartRenamed,
 }
 
 impl Handoff {
-    /// Every hand-off, in the order in which a record meets them.
+    /// Every hand-off of a capture in one file, in the order in which a record meets them.
     pub const ALL: [Self; 9] = [
         Self::Copied,
         Self::Staged,
@@ -39,6 +47,12 @@ impl Handoff {
         Self::Written,
         Self::SpoolFreed,
     ];
+
+    /// Those that only captures of several parts have.
+    pub const OF_PARTS: [Self; 2] = [Self::PartEnded, Self::PartCreated];
+
+    /// Those of parts that are compressed.
+    pub const OF_COMPRESSED: [Self; 2] = [Self::PartCompressed, Self::PartRenamed];
 }
 
 impl From<DrainStep> for Handoff {

@@ -1,8 +1,10 @@
 //! What a capture needs besides its events: tables, anchors, notes, and the end.
 
+use std::time::Duration;
+
 use perf_arena::EventEntry;
 use perf_format::{
-    Close, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan, RingId,
+    Anchor, CloseReason, EventDescriptor, EventId, EventKind, LossEntry, Notes, OpenSpan, RingId,
     SegmentId, Tables, ThreadDescriptor, ThreadId, TraceId, WarningCode,
 };
 use perf_probe::clock;
@@ -35,12 +37,14 @@ impl Drainer {
         let threads: Vec<_> = threads
             .into_iter()
             .map(|thread| {
-                self.threads.insert(thread.thread, thread.name.clone());
-                ThreadDescriptor {
+                self.processors.meet(thread.thread, thread.os_thread);
+                let thread = ThreadDescriptor {
                     id: ThreadId(thread.thread),
                     os_tid: thread.os_thread.into(),
                     name: thread.name,
-                }
+                };
+                self.threads.insert(thread.id.0, thread.clone());
+                thread
             })
             .collect();
         if let Some(sampler) = &mut self.sampler {
@@ -51,7 +55,23 @@ impl Drainer {
         if let Some(keeper) = &mut self.keeper {
             keeper.meet_threads(&threads);
         }
-        self.queue_threads(&threads);
+        if let Some(rotation) = &mut self.rotation {
+            rotation.events.extend(events.iter().cloned());
+        }
+        self.queue_descriptors(&threads, &events);
+    }
+
+    pub(crate) fn queue_descriptors(
+        &mut self,
+        threads: &[ThreadDescriptor],
+        events: &[EventDescriptor],
+    ) {
+        for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
+            self.queue_table(Tables {
+                threads: threads.to_vec(),
+                ..Tables::default()
+            });
+        }
         for events in events.chunks(DESCRIPTORS_A_PIECE) {
             self.queue_table(Tables {
                 events: events.to_vec(),
@@ -73,23 +93,23 @@ impl Drainer {
         self.new_events.extend(events);
     }
 
-    pub(crate) fn queue_threads(&mut self, threads: &[ThreadDescriptor]) {
-        for threads in threads.chunks(DESCRIPTORS_A_PIECE) {
-            self.queue_table(Tables {
-                threads: threads.to_vec(),
-                ..Tables::default()
-            });
-        }
-    }
-
     fn queue_table(&mut self, tables: Tables) {
         let mut bytes = self.buffer();
         self.stream.tables(&tables, &mut bytes);
         self.queue(bytes);
     }
 
-    /// Compares the clocks, and begins a new segment if they no longer agree.
-    pub(crate) fn anchor(&mut self) {
+    /// The first anchor, read before anything could be recorded: it says of the first records that nothing before them is
+    /// missing.
+    pub(crate) fn begin(&mut self, first: &Anchor) {
+        self.queue_anchor(first);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.anchored(Duration::ZERO, first);
+        }
+    }
+
+    /// Compares the clocks, and begins a new segment if they no longer agree. Returns what they show.
+    pub(crate) fn anchor(&mut self) -> Anchor {
         let read = (self.read_anchor)();
         let ticks = read.ticks;
         let before = self.segments.current();
@@ -106,10 +126,16 @@ impl Drainer {
         if let Some(keeper) = &mut self.keeper {
             keeper.anchored(self.start.elapsed(), &anchor);
         }
-        let mut bytes = self.buffer();
-        self.stream.anchors(&[anchor], &mut bytes);
-        self.queue(bytes);
+        self.queue_anchor(&anchor);
         self.recheck_clock(ticks);
+        anchor
+    }
+
+    pub(crate) fn queue_anchor(&mut self, anchor: &Anchor) {
+        let mut bytes = self.buffer();
+        self.stream
+            .anchors(std::slice::from_ref(anchor), &mut bytes);
+        self.queue(bytes);
     }
 
     fn recheck_clock(&mut self, ticks: u64) {
@@ -194,6 +220,9 @@ impl Drainer {
         if self.threads.len() > living.len() {
             self.threads
                 .retain(|thread, _| living.iter().any(|ring| ring.thread == *thread));
+            let threads = &self.threads;
+            self.processors
+                .retain(|thread| threads.contains_key(&thread));
         }
     }
 
@@ -226,27 +255,14 @@ impl Drainer {
         }
         self.open_spans = open.len() as u64;
         self.tell_untracked();
+        self.tell_deleted();
         self.notes(now);
         let losses = self.losses_untold();
         self.queue_notes(&Notes {
             losses,
             ..Notes::default()
         });
-        let close = Close {
-            reason: CloseReason::STOPPED,
-            ticks: clock::now().0,
-            unix_ns: now.unix_ns,
-            lost: self.lost.total(),
-            ..Close::default()
-        };
-        let mut bytes = self.buffer();
-        self.stream.rollup(&mut bytes);
-        if bytes.len() <= self.max_piece_bytes() {
-            self.queue(bytes);
-        }
-        let mut bytes = self.buffer();
-        self.stream.close(close, &mut bytes);
-        self.queue(bytes);
+        self.queue_end_of_part(now, self.lost_in_part(), CloseReason::STOPPED);
     }
 
     /// Losses of living rings after which nothing was recorded any more.

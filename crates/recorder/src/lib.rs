@@ -69,6 +69,10 @@
 //! | `recorder.flight.on_panic` | [`Flight::on_panic`]: `true` or `false` |
 //! | `recorder.flight.on_signal` | [`Flight::on_signal`]: `SIGUSR1`, `SIGUSR2` or `SIGHUP` |
 //! | `recorder.flight.max_bytes` | [`Flight::max_bytes`]; before `recorder.spool_bytes` |
+//! | `recorder.rotate_bytes`, `rotate_every_s` | [`Builder::rotate_bytes`], [`Builder::rotate_every`] in s: the capture becomes several files |
+//! | `recorder.keep_bytes`, `keep_for_s` | [`Builder::keep_bytes`], [`Builder::keep_for`] in s: older files of this program are deleted |
+//! | `recorder.preallocate_bytes` | [`Builder::preallocate_bytes`] |
+//! | `recorder.compress_closed` | `Builder::compress_closed`: a level of zstd, 1 to 19; with the cargo feature `zstd` |
 
 #![forbid(unsafe_code)]
 
@@ -95,7 +99,9 @@ mod loss;
 mod machine;
 mod outlet;
 mod pace;
+mod parts;
 mod path;
+mod processors;
 mod progress;
 mod recorder;
 mod rows;
@@ -117,6 +123,7 @@ pub use flight::{Flight, FlightStatus};
 #[doc(hidden)]
 pub use handoff::{Handoff, Hook};
 pub use loss::Lost;
+pub use parts::Parts;
 pub use recorder::{Recorder, Stopped};
 pub use sampling::Sampling;
 pub use sink::{Refused, Sink};

@@ -11,6 +11,7 @@ use perf_arena::{RingStatus, block_signals};
 use crate::drainer::Drainer;
 use crate::outlet::Outlet;
 use crate::pace::Pace;
+use crate::parts::PartFiles;
 use crate::progress::Progress;
 use crate::storage::Storage;
 use crate::syncer;
@@ -57,15 +58,23 @@ pub(crate) struct Shared {
     stopping: AtomicBool,
     /// How long stop and flush wait for the storage.
     pub(crate) patience: Duration,
+    /// The capture's files, if it goes into some.
+    pub(crate) files: Option<Arc<PartFiles>>,
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, progress: Arc<Progress>, patience: Duration) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        progress: Arc<Progress>,
+        patience: Duration,
+        files: Option<Arc<PartFiles>>,
+    ) -> Self {
         Self {
             engine: Mutex::new(engine),
             progress,
             stopping: AtomicBool::new(false),
             patience,
+            files,
         }
     }
 
@@ -81,6 +90,14 @@ impl Shared {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Ends who looks after closed parts. Nobody depends on what it leaves undone.
+    fn end_keeper(&self, patience: Duration, grace: Duration) {
+        let keeper = self.files.as_ref().and_then(|files| files.keeper.as_ref());
+        if let Some(keeper) = keeper {
+            keeper.end(patience, grace);
+        }
     }
 
     /// When patience ends, counted from now; `None` if it is so long that it does not.
@@ -138,7 +155,7 @@ impl Shared {
             if round.has_more && !round.is_blocked {
                 continue;
             }
-            let sleep = pace.after(round.slots, round.fullest);
+            let sleep = pace.after(&round);
             thread::park_timeout(if round.is_blocked {
                 BLOCKED_PAUSE
             } else {
@@ -238,9 +255,13 @@ impl Threads {
                 .progress
                 .wait_for_finish(shared.patience.saturating_add(GRACE))
             {
+                shared.end_keeper(Duration::ZERO, Duration::ZERO);
                 return Err(NotEnded::Hanging);
             }
-            writer.join().map_err(|_| NotEnded::Panicked("writer"))?;
+            let ended = writer.join();
+            let left = shared.progress.patience_left().unwrap_or(shared.patience);
+            shared.end_keeper(left, GRACE);
+            ended.map_err(|_| NotEnded::Panicked("writer"))?;
         }
         drained.map_err(|_| NotEnded::Panicked("drainer"))
     }

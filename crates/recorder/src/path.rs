@@ -1,5 +1,6 @@
 //! Where a capture goes: the path that was asked for becomes a file that did not exist before.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -9,37 +10,124 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::StartError;
 use crate::machine;
+use crate::parts::names;
 
 /// How many names are tried in a directory before giving up: recorders of one process, started in one second.
 const NAMES_TRIED: u32 = 1_000;
 /// Captures may hold names and ids of customers: nobody but the owner and the group reads them.
 pub(crate) const CAPTURE_MODE: u32 = 0o640;
 
-/// Creates the capture's file.
+/// Where the files of a capture are.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    directory: PathBuf,
+    /// What the names of all parts begin with; `None` if there is one file only.
+    stem: Option<OsString>,
+    /// The one file, or the first part.
+    pub(crate) first: PathBuf,
+    /// The directory was not there before, and is the recorder's to make again.
+    is_made: bool,
+}
+
+impl Place {
+    /// The file of a part.
+    pub(crate) fn path_of(&self, number: u32) -> PathBuf {
+        match &self.stem {
+            Some(stem) => self.directory.join(names::name_of(stem, number)),
+            None => self.first.clone(),
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Creates the file of a part. A directory that the recorder has made is made again if it is gone.
+    ///
+    /// # Errors
+    /// It exists, or cannot be created.
+    pub(crate) fn create_part(&self, number: u32) -> io::Result<File> {
+        let path = self.path_of(number);
+        match create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_made => {
+                fs::create_dir_all(&self.directory)?;
+                create_new(&path)
+            }
+            created => created,
+        }
+    }
+}
+
+/// Creates the capture's file, or its first part if it `has_parts`.
 ///
 /// A path that ends in `/`, or that is a directory, gets a file named by the UTC time and the process id; the
-/// directory is made if it is missing. Any other path is the file itself, in a directory that must exist.
+/// directory is made if it is missing. Any other path is the file itself, in a directory that must exist; parts have their
+/// number before its extension.
 ///
 /// # Errors
 /// The file exists (it is never overwritten), or it or its directory cannot be created.
-pub(crate) fn create(asked: &Path) -> Result<(File, PathBuf), StartError> {
+pub(crate) fn create(asked: &Path, has_parts: bool) -> Result<(File, Place), StartError> {
     if is_directory(asked) {
+        let is_made = !asked.is_dir();
         fs::create_dir_all(asked).map_err(|source| StartError::Directory {
             path: asked.into(),
             source,
         })?;
-        return create_named_by_time(asked);
+        let directory = absolute(asked);
+        let (file, stem, first) = create_named_by_time(&directory, has_parts)?;
+        let stem = has_parts.then_some(stem);
+        return Ok((
+            file,
+            Place {
+                directory,
+                stem,
+                first,
+                is_made,
+            },
+        ));
     }
-    match create_new(asked) {
-        Ok(file) => Ok((file, absolute(asked))),
-        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
-            Err(StartError::CaptureExists { path: asked.into() })
-        }
+    let asked = absolute(asked);
+    let directory = names::directory_of(&asked).unwrap_or(Path::new("/"));
+    let stem = has_parts.then(|| stem_of(&asked));
+    let exists = || StartError::CaptureExists {
+        path: asked.clone(),
+    };
+    if let Some(stem) = &stem
+        && names::has_parts(directory, stem)
+    {
+        return Err(exists());
+    }
+    let first = match &stem {
+        Some(stem) => directory.join(names::name_of(stem, 0)),
+        None => asked.clone(),
+    };
+    match create_new(&first) {
+        Ok(file) => Ok((
+            file,
+            Place {
+                directory: directory.to_owned(),
+                stem,
+                first,
+                is_made: false,
+            },
+        )),
+        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
         Err(source) => Err(StartError::CreateCapture {
-            path: asked.into(),
+            path: first,
             source,
         }),
     }
+}
+
+/// What the parts of a capture of this name are called: `x` for `x.bin`, and the whole name for any other.
+fn stem_of(asked: &Path) -> OsString {
+    let is_usual = asked.extension().is_some_and(|it| it == "bin");
+    let stem = if is_usual {
+        asked.file_stem()
+    } else {
+        asked.file_name()
+    };
+    stem.unwrap_or_default().to_owned()
 }
 
 fn is_directory(asked: &Path) -> bool {
@@ -106,26 +194,35 @@ pub(crate) fn base(asked: &Path) -> Result<PathBuf, StartError> {
     Ok(absolute(&asked.join(name)))
 }
 
-fn create_named_by_time(directory: &Path) -> Result<(File, PathBuf), StartError> {
+fn create_named_by_time(
+    directory: &Path,
+    has_parts: bool,
+) -> Result<(File, OsString, PathBuf), StartError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    let stem = format!("{}-{}", utc_stamp(now), std::process::id());
+    let usual = format!("{}-{}", utc_stamp(now), std::process::id());
     for number in 1..=NAMES_TRIED {
-        let name = if number == 1 {
-            format!("{stem}.bin")
+        let stem = OsString::from(if number == 1 {
+            usual.clone()
         } else {
-            format!("{stem}-{number}.bin")
-        };
+            format!("{usual}-{number}")
+        });
+        let mut name = stem.clone();
+        if has_parts {
+            name = names::name_of(&stem, 0);
+        } else {
+            name.push(".bin");
+        }
         let path = directory.join(name);
         match create_new(&path) {
-            Ok(file) => return Ok((file, absolute(&path))),
+            Ok(file) => return Ok((file, stem, path)),
             Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
             Err(source) => return Err(StartError::CreateCapture { path, source }),
         }
     }
     Err(StartError::CaptureExists {
-        path: directory.join(stem),
+        path: directory.join(usual),
     })
 }
 
@@ -191,15 +288,47 @@ mod tests {
     fn a_directory_gets_a_file_of_its_own_each_time() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let asked = format!("{}/new/deep/", dir.path().display());
-        let (_, first) = create(Path::new(&asked)).expect("a first file");
-        let (_, second) = create(Path::new(&asked)).expect("a second file");
-        assert_ne!(first, second);
-        assert!(
-            first
-                .extension()
-                .is_some_and(|extension| extension == "bin")
-        );
-        assert!(first.starts_with(dir.path().join("new/deep")));
+        for has_parts in [false, true] {
+            let created = |which| create(Path::new(&asked), has_parts).expect(which).1;
+            let (first, second) = (created("a first file").first, created("a second").first);
+            assert_ne!(first, second);
+            assert!(first.starts_with(dir.path().join("new/deep")));
+            let name = first.to_string_lossy();
+            assert_eq!(name.ends_with(".00000.bin"), has_parts, "{name}");
+            assert!(name.ends_with(".bin"));
+        }
+    }
+
+    #[test]
+    fn a_name_gets_numbers_for_parts_and_no_part_may_be_there() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let create = |name: &str| create(&dir.path().join(name), true);
+        let (_, place) = create("x.bin").expect("a part");
+        assert_eq!(place.first, dir.path().join("x.00000.bin"));
+        assert_eq!(place.path_of(12), dir.path().join("x.00012.bin"));
+        place.create_part(1).expect("the next");
+        let taken = place.create_part(1).expect_err("not twice");
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        fs::remove_file(&place.first).expect("removed");
+        let error = create("x.bin").expect_err("its second part is there");
+        assert!(matches!(error, StartError::CaptureExists { .. }), "{error}");
+        let (_, place) = create("x.perf").expect("a part");
+        assert_eq!(place.first, dir.path().join("x.perf.00000.bin"));
+    }
+
+    #[test]
+    fn only_a_directory_that_was_made_is_made_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("captures");
+        for is_made in [true, false] {
+            let asked = format!("{}/", path.display());
+            let (_, place) = create(Path::new(&asked), true).expect("a part");
+            fs::remove_dir_all(&path).expect("gone");
+            assert_eq!(place.create_part(1).is_ok(), is_made);
+            if is_made {
+                assert!(place.path_of(1).exists());
+            }
+        }
     }
 
     #[test]
@@ -207,7 +336,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("mine.bin");
         fs::write(&path, b"precious").expect("a file");
-        let error = create(&path).expect_err("refused");
+        let error = create(&path, false).expect_err("refused");
         assert!(
             matches!(&error, StartError::CaptureExists { path: named } if *named == path),
             "{error}"
@@ -218,7 +347,7 @@ mod tests {
     #[test]
     fn a_file_in_a_missing_directory_is_refused() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let error = create(&dir.path().join("missing/mine.bin")).expect_err("refused");
+        let error = create(&dir.path().join("missing/mine.bin"), false).expect_err("refused");
         assert!(matches!(error, StartError::CreateCapture { .. }), "{error}");
     }
 }

@@ -1,8 +1,11 @@
 //! What the drainer, the writer and the program's owner tell each other.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::parts::Deleted;
 
 /// Something went wrong with the storage. The drainer writes it into the capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,10 @@ pub(crate) enum Trouble {
     SyncFailed { from: u64, to: u64, error: String },
     /// The capture's file was deleted while it was being written.
     Unreachable,
+    /// The next part got no file of its own.
+    NotBegun { path: PathBuf, error: String },
+    /// A closed part could not be compressed.
+    Uncompressed { path: PathBuf, error: String },
 }
 
 /// How many troubles wait to be written into the capture. More are dropped: a disk that fails for days must not cost memory.
@@ -32,6 +39,8 @@ pub(crate) struct Progress {
     writer_cpu_ns: AtomicU64,
     /// The drainer has put its last chunk into the spool.
     complete: AtomicBool,
+    /// The file is no place to write to: the next part shall begin, however short this one is.
+    part_wanted: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -48,6 +57,7 @@ struct State {
     failing: Option<String>,
     troubles: Vec<Trouble>,
     troubles_dropped: u64,
+    deleted: Option<Deleted>,
 }
 
 impl Progress {
@@ -69,6 +79,18 @@ impl Progress {
         let mut state = self.state();
         let dropped = std::mem::take(&mut state.troubles_dropped);
         (std::mem::take(&mut state.troubles), dropped)
+    }
+
+    /// Old parts were deleted, as it was asked for. The capture tells of it once a part.
+    pub(crate) fn deleted(&self, more: Deleted) {
+        let mut state = self.state();
+        let before = state.deleted.take();
+        state.deleted = Some(before.map_or_else(|| more.clone(), |before| before.and(&more)));
+    }
+
+    /// Takes what was deleted since the last call.
+    pub(crate) fn take_deleted(&self) -> Option<Deleted> {
+        self.state().deleted.take()
     }
 
     pub(crate) fn set_failing(&self, error: Option<String>) {
@@ -144,6 +166,19 @@ impl Progress {
             .wait_timeout_while(self.state(), patience, waits);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.synced >= offset
+    }
+
+    /// Asks the drainer to begin the next part, if the capture has parts.
+    pub(crate) fn want_part(&self) {
+        self.part_wanted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_part_wanted(&self) -> bool {
+        self.part_wanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn part_begins(&self) {
+        self.part_wanted.store(false, Ordering::Relaxed);
     }
 
     /// The drainer has put its last piece into the spool.

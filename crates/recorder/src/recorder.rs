@@ -16,6 +16,7 @@ use crate::flight::{self, Kind};
 use crate::front::{Front, Switch};
 use crate::live::{Engine, NotEnded, Shared, Threads};
 use crate::loss::{self, Lost};
+use crate::parts::{PartFiles, Parts};
 use crate::status::Status;
 
 /// Records what the probes of this process measure, until it is stopped or dropped.
@@ -48,8 +49,10 @@ struct Running {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// The capture's file, if it went into one; of a flight recorder the last part that it wrote.
+    /// The capture's file, if it went into one; of several parts the last.
     pub capture: Option<PathBuf>,
+    /// How many parts the capture has, and what was deleted.
+    pub parts: Parts,
     /// Records in the capture. With [`sampled_out`](Self::sampled_out), [`lost`](Self::lost), and with what [`perf_probe::losses`] counts from the stop on,
     /// these are all that were attempted, each in one of them only. The record that a thread was in the midst of at the
     /// stop is counted there when the thread next records, or ends.
@@ -136,7 +139,8 @@ impl Recorder {
         &self.handle
     }
 
-    /// The capture's file, if it goes into one; of a flight recorder, what its parts are named after.
+    /// The capture's file, if it goes into one; of several parts the first, of a flight recorder what its parts are named after.
+    /// [`Status::capture`] has the one that is being written.
     pub fn capture_path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -261,6 +265,7 @@ impl Recorder {
             .end_offset()
             .is_none_or(|end| shared.progress.written() >= end);
         let failing = shared.progress.failing();
+        let files = shared.files.clone();
         let Some(engine) = Arc::into_inner(shared).map(Shared::into_engine) else {
             return Err(StopError::Panicked { thread: "drainer" });
         };
@@ -273,19 +278,32 @@ impl Recorder {
                 error: failing.unwrap_or_else(|| "too slow".to_owned()),
             });
         }
-        Ok(self.close(engine, last_part))
+        Ok(self.close(engine, files.as_deref(), last_part))
     }
 
     /// `last_part` is that of a flight recorder.
-    fn close(&self, engine: Engine, last_part: Option<Option<PathBuf>>) -> Stopped {
+    fn close(
+        &self,
+        engine: Engine,
+        files: Option<&PartFiles>,
+        last_part: Option<Option<PathBuf>>,
+    ) -> Stopped {
         let bytes = engine.bytes(&engine.drainer.progress);
         let mut drainer = engine.drainer;
         let (troubles, _) = drainer.progress.take_troubles();
         for trouble in &troubles {
             drainer.warnings.add_of_storage(trouble, 0);
         }
+        if let Some(deleted) = drainer.progress.take_deleted() {
+            drainer.warnings.add_deleted(&deleted, 0);
+        }
+        let last = files.map(PartFiles::last);
         let stopped = Stopped {
-            capture: last_part.unwrap_or_else(|| self.path.clone()),
+            capture: last_part.unwrap_or_else(|| last.clone()),
+            parts: Parts {
+                last,
+                ..files.map(PartFiles::parts).unwrap_or_default()
+            },
             records: drainer.stream.rows(),
             sampled_out: drainer.stream.sampled_out(),
             lost: drainer.lost.clone(),

@@ -15,6 +15,8 @@ pub(crate) struct Slots<'a> {
     pub(crate) thread: u32,
     /// Sequence number of the first.
     pub(crate) first_seq: u64,
+    /// The processor that the thread runs on, if that is known.
+    pub(crate) cpu: Option<u32>,
     /// Whole records with their payloads.
     pub(crate) records: &'a [Record],
 }
@@ -42,6 +44,9 @@ pub(crate) fn push(
     };
     if encoder.begin_run(head).is_err() {
         return pushed;
+    }
+    if let Some(cpu) = slots.cpu {
+        encoder.set_cpu(cpu);
     }
     let mut bytes = Vec::new();
     let mut taken = 0;
@@ -183,6 +188,7 @@ mod tests {
             ring: 1,
             thread: 2,
             first_seq: 0,
+            cpu: None,
             records: &records,
         };
         let mut encoder = ChunkEncoder::new();

@@ -19,6 +19,7 @@ use crate::error::StartError;
 use crate::flight::{self, Keeper};
 use crate::live::{Engine, Shared, Threads, start_syncer, start_writer};
 use crate::outlet::{Outlet, SinkOutlet, SpoolOutlet};
+use crate::parts::{PartFiles, PartSettings, Rotation};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::salvage::{self, Dead};
@@ -32,10 +33,21 @@ use crate::{calibrate, machine, path};
 const LARGEST_PIECE: usize = 64 << 20;
 
 /// The capture before its first byte.
+#[derive(Default)]
 struct Opened {
     storage: Option<Arc<dyn Storage>>,
     sink: Option<Box<dyn Sink + Send>>,
-    path: Option<PathBuf>,
+    /// The storage, if it is of files.
+    files: Option<Arc<PartFiles>>,
+    /// What the parts of a flight recorder will be named after.
+    base: Option<PathBuf>,
+}
+
+impl Opened {
+    fn path(&self) -> Option<PathBuf> {
+        let first = self.files.as_ref().map(|files| files.first());
+        first.or_else(|| self.base.clone())
+    }
 }
 
 pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
@@ -43,26 +55,19 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
         destination,
         settings,
     } = builder;
+    settings.parts.check(&destination)?;
     let first = (settings.read_anchor)();
     let remarks = salvaged(&settings, &destination);
     let opened = match settings.flight {
         Some(_) => armed::open(destination)?,
-        None => open(destination)?,
+        None => open(destination, &settings.parts)?,
     };
-    let made = begin(&settings, opened.path.as_deref(), &first);
-    let started = made.and_then(|begun| {
-        run(
-            &settings,
-            opened.storage,
-            opened.sink,
-            opened.path.clone(),
-            begun,
-            &remarks,
-        )
-    });
+    let path = opened.path();
+    let made = begin(&settings, path.as_deref(), &first);
+    let started = made.and_then(|begun| run(&settings, opened, begun, &remarks));
     if started.is_err()
         && settings.flight.is_none()
-        && let Some(path) = &opened.path
+        && let Some(path) = &path
     {
         // Ours, and empty or nearly so: a start that fails leaves nothing behind.
         let _ = std::fs::remove_file(path);
@@ -85,26 +90,24 @@ fn salvaged(settings: &Settings, destination: &Destination) -> Vec<String> {
     }
 }
 
-fn open(destination: Destination) -> Result<Opened, StartError> {
+fn open(destination: Destination, parts: &PartSettings) -> Result<Opened, StartError> {
     Ok(match destination {
         Destination::None => return Err(StartError::NoDestination),
         Destination::Path(asked) => {
-            let (file, path) = path::create(&asked)?;
+            let files = Arc::new(PartFiles::create(&asked, parts)?);
             Opened {
-                storage: Some(Arc::new(file)),
-                sink: None,
-                path: Some(path),
+                storage: Some(Arc::clone(&files) as Arc<dyn Storage>),
+                files: Some(files),
+                ..Opened::default()
             }
         }
         Destination::Storage(storage) => Opened {
             storage: Some(storage),
-            sink: None,
-            path: None,
+            ..Opened::default()
         },
         Destination::Sink(sink) => Opened {
-            storage: None,
             sink: Some(sink),
-            path: None,
+            ..Opened::default()
         },
     })
 }
@@ -112,8 +115,8 @@ fn open(destination: Destination) -> Result<Opened, StartError> {
 /// Arena, clock and header of a capture.
 struct Begun {
     owner: Owner,
-    header: Vec<u8>,
     described: FileHeader,
+    header: Vec<u8>,
     keeper: Option<Keeper>,
     flight: Option<flight::Starting>,
     first: Anchor,
@@ -167,8 +170,8 @@ fn begin(settings: &Settings, path: Option<&Path>, first: &Anchor) -> Result<Beg
     let progress = Arc::new(Progress::default());
     Ok(Begun {
         owner,
-        header: bytes,
         described: header,
+        header: bytes,
         keeper: None,
         flight: None,
         first: first.clone(),
@@ -186,8 +189,9 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
     let mut drainer = Drainer::new(Parts {
         owner: begun.owner,
         max_piece_bytes,
-        first_anchor: begun.first,
+        first_anchor: begun.first.clone(),
         read_anchor: settings.read_anchor,
+        time: settings.time,
         interval: settings.interval,
         ring_bytes: settings.arena.ring_bytes,
         progress: begun.progress,
@@ -195,8 +199,19 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
         sampler,
         keeper: begun.keeper,
     });
+    drainer.begin(&begun.first);
     drainer.books.ns_per_record = begun.ns_per_record;
     drainer.nice = settings.drainer_nice;
+    drainer.rotation = Rotation::of(&settings.parts, begun.described);
+    if let Some(rotation) = &drainer.rotation
+        && rotation.header_bytes() > max_piece_bytes
+    {
+        let message = "the spool has no room for a file header: the capture stays one file";
+        drainer
+            .warnings
+            .add(WarningCode::SETTINGS, 0, message.to_owned());
+        drainer.rotation = None;
+    }
     for remark in &settings.remarks {
         drainer
             .warnings
@@ -207,22 +222,20 @@ fn drainer_of(settings: &Settings, begun: Begun, max_piece_bytes: usize) -> Drai
 
 fn run(
     settings: &Settings,
-    storage: Option<Arc<dyn Storage>>,
-    sink: Option<Box<dyn Sink + Send>>,
-    path: Option<PathBuf>,
+    opened: Opened,
     mut begun: Begun,
     remarks: &[String],
 ) -> Result<Recorder, StartError> {
     let handle = begun.handle.clone();
     let progress = Arc::clone(&begun.progress);
-    let (outlet, writer, max_piece_bytes) =
-        match connect(settings, storage, sink, path.as_deref(), &mut begun) {
-            Ok(connected) => connected,
-            Err(error) => {
-                begun.abandon();
-                return Err(error);
-            }
-        };
+    let (path, files) = (opened.path(), opened.files.clone());
+    let (outlet, writer, max_piece_bytes) = match connect(settings, opened, &mut begun) {
+        Ok(connected) => connected,
+        Err(error) => {
+            begun.abandon();
+            return Err(error);
+        }
+    };
     let flight = begun.flight.take();
     let capture_id = begun.described.capture_id.0;
     let mut drainer = drainer_of(settings, begun, max_piece_bytes.min(LARGEST_PIECE));
@@ -235,6 +248,7 @@ fn run(
         Engine { drainer, outlet },
         progress,
         settings.patience,
+        files,
     ));
     let failed = |source| StartError::System {
         action: "start the drainer's thread",
@@ -275,17 +289,15 @@ type Connected = (Box<dyn Outlet + Send>, Option<JoinHandle<()>>, usize);
 /// Puts the header where the capture goes, and makes that ready for the pieces.
 fn connect(
     settings: &Settings,
-    storage: Option<Arc<dyn Storage>>,
-    sink: Option<Box<dyn Sink + Send>>,
-    path: Option<&Path>,
+    opened: Opened,
     begun: &mut Begun,
 ) -> Result<Connected, StartError> {
-    if let (Some(flight), Some(base)) = (&settings.flight, path) {
+    if let (Some(flight), Some(base)) = (&settings.flight, &opened.base) {
         return armed::connect(settings, flight, base, begun);
     }
-    match (storage, sink) {
+    match (opened.storage, opened.sink) {
         (Some(storage), _) => {
-            let (outlet, writer) = start_file(settings, storage, path, begun)?;
+            let (outlet, writer) = start_file(settings, storage, opened.files, begun)?;
             let most =
                 usize::try_from(begun.owner.spool().max_payload_bytes()).unwrap_or(usize::MAX);
             Ok((outlet, Some(writer), most))
@@ -303,11 +315,11 @@ fn connect(
 fn start_file(
     settings: &Settings,
     storage: Arc<dyn Storage>,
-    path: Option<&Path>,
+    files: Option<Arc<PartFiles>>,
     begun: &mut Begun,
 ) -> Result<(Box<dyn Outlet + Send>, JoinHandle<()>), StartError> {
     let create = |source| StartError::CreateCapture {
-        path: path.map(Path::to_owned).unwrap_or_default(),
+        path: files.as_ref().map(|it| it.first()).unwrap_or_default(),
         source,
     };
     write_all(&*storage, &begun.header).map_err(create)?;
@@ -329,7 +341,14 @@ fn start_file(
         settings.sync,
         Arc::clone(&begun.progress),
     )
-    .with_hook(settings.hook);
+    .with_hook(settings.hook)
+    .with_files(files.clone());
+    if let Some(files) = &files {
+        let command = &begun.described.origin.command;
+        files
+            .start_keeper(settings, command, &begun.progress)
+            .map_err(failed)?;
+    }
     let writer = start_writer(writer).map_err(|error| {
         // The thread that syncs waits for orders that nobody will give.
         begun.progress.end_syncs();
@@ -367,6 +386,7 @@ pub(crate) fn manual(
     settings: Settings,
     sink: &mut impl Sink,
 ) -> Result<(Handle, Drainer), StartError> {
+    settings.parts.check(&Destination::None)?;
     let first = (settings.read_anchor)();
     let begun = begin(&settings, None, &first)?;
     if let Err(error) = put_header(sink, &begun.header) {

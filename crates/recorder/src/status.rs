@@ -8,6 +8,7 @@ use perf_format::{SelfCost, Warning};
 use crate::flight::FlightStatus;
 use crate::live::Engine;
 use crate::loss::{self, Lost};
+use crate::parts::Parts;
 
 /// A recorder at one moment: whether it runs, how full each thread's ring is and how far it has got, what was lost, at
 /// which rate it samples, and what it costs. Asking takes the drainer's lock for some microseconds, and no recording
@@ -19,8 +20,10 @@ pub struct Status {
     pub running: bool,
     /// Whether probes are on.
     pub enabled: bool,
-    /// The capture's file, if it goes into one.
+    /// The capture's file, if it goes into one; of several parts the one that is being written.
     pub capture: Option<PathBuf>,
+    /// How many parts the capture has so far, and what was deleted.
+    pub parts: Parts,
     /// Records in the capture so far. Those of the last second or so are still in rings.
     pub records: u64,
     /// Records among those that came so far that [`Sampling`](crate::Sampling) left out of the capture.
@@ -81,7 +84,7 @@ impl Engine {
                 name: drainer
                     .threads
                     .get(&ring.thread)
-                    .cloned()
+                    .map(|thread| thread.name.clone())
                     .unwrap_or_default(),
                 capacity_slots: ring.capacity_slots,
                 used_slots: ring.used_slots,

@@ -17,10 +17,14 @@ pub(crate) fn run(storage: &dyn Storage, progress: &Progress) {
                 error: error.to_string(),
             });
         }
-        if !unreachable_told && !storage.is_reachable() {
-            unreachable_told = true;
+        let is_reachable = storage.is_reachable();
+        if !unreachable_told && !is_reachable {
             progress.tell(Trouble::Unreachable);
+            // What comes has a better place in the next part.
+            progress.want_part();
         }
+        // The next part can be deleted, too.
+        unreachable_told = !is_reachable;
         progress.synced(offset);
     }
 }

@@ -3,6 +3,7 @@
 use perf_arena::Warning as ArenaWarning;
 use perf_format::{Warning, WarningCode};
 
+use crate::parts::Deleted;
 use crate::progress::Trouble;
 
 /// How many warnings a recorder remembers for its status. The capture has them all.
@@ -42,6 +43,11 @@ impl Warnings {
     pub(crate) fn add_of_storage(&mut self, trouble: &Trouble, ticks: u64) {
         let (code, message) = of_storage(trouble);
         self.add(code, ticks, message);
+    }
+
+    /// What was deleted of old parts.
+    pub(crate) fn add_deleted(&mut self, deleted: &Deleted, ticks: u64) {
+        self.add(WarningCode::RETENTION, ticks, of_deleted(deleted));
     }
 
     /// The warnings that the capture does not have yet.
@@ -102,6 +108,25 @@ fn of_arena(warning: &ArenaWarning) -> (WarningCode, String) {
     }
 }
 
+fn of_deleted(deleted: &Deleted) -> String {
+    let mut told = Vec::new();
+    if deleted.files > 0 {
+        told.push(format!(
+            "{} old files with {} bytes were deleted as it was asked for, the last of them {}",
+            deleted.files,
+            deleted.bytes,
+            deleted.last.display()
+        ));
+    }
+    if let Some((path, error)) = &deleted.refused {
+        told.push(format!(
+            "{} is too old or too much, and could not be deleted: {error}",
+            path.display()
+        ));
+    }
+    told.join("; ")
+}
+
 fn of_storage(trouble: &Trouble) -> (WarningCode, String) {
     match trouble {
         Trouble::WriteFailed { offset, stalled, attempts, error } => (
@@ -118,6 +143,17 @@ fn of_storage(trouble: &Trouble) -> (WarningCode, String) {
         Trouble::Unreachable => (
             WarningCode::WRITE_FAILED,
             "the file was deleted while it was being written: its bytes are gone when the process ends".to_owned(),
+        ),
+        Trouble::NotBegun { path, error } => (
+            WarningCode::WRITE_FAILED,
+            format!(
+                "{} could not be created ({error}): the capture goes on in the part before",
+                path.display()
+            ),
+        ),
+        Trouble::Uncompressed { path, error } => (
+            WarningCode::SETTINGS,
+            format!("{} could not be compressed, and stays as it is: {error}", path.display()),
         ),
     }
 }

@@ -9,15 +9,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perf_arena::SpoolReader;
+use perf_format::MAGIC;
 
 use crate::handoff::{Handoff, Hook};
 use crate::machine;
+use crate::parts::{Next, PartFiles};
 use crate::progress::{Progress, Trouble};
 use crate::storage::Storage;
 
 /// The wait after a first failed write; it doubles with each further failure.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+/// Where a file header has the number of its part.
+const PART_AT: usize = 40;
 /// The longest sleep with nothing to do.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -45,10 +49,16 @@ pub(crate) struct Writer {
     progress: Arc<Progress>,
     policy: SyncPolicy,
     hook: Option<Hook>,
+    /// Where parts of the capture get files of their own.
+    files: Option<Arc<PartFiles>>,
+    /// Where in the capture the last part begins that has one.
+    begun: u64,
+    /// A part has ended, and is to be synced.
+    part_ended: bool,
     /// Bytes of the capture that are written, in whole chunks.
     offset: u64,
     /// Bytes of the oldest chunk that are written already.
-    part: usize,
+    partial: usize,
     /// Syncs were ordered up to this offset.
     ordered: u64,
     last_sync: Instant,
@@ -69,6 +79,25 @@ impl Drop for Ending {
         self.0.end_syncs();
         self.0.finish();
     }
+}
+
+fn told(hook: Option<Hook>, handoff: Handoff) {
+    if let Some(hook) = hook {
+        hook(handoff);
+    }
+}
+
+/// The number of the part that begins with this frame; `None` if it is no file header.
+fn part_of(first: &[u8], second: &[u8]) -> Option<u32> {
+    let mut bytes = [0; PART_AT + 4];
+    let from_first = first.len().min(bytes.len());
+    let rest = bytes.len() - from_first;
+    bytes[..from_first].copy_from_slice(&first[..from_first]);
+    bytes[from_first..].copy_from_slice(second.get(..rest)?);
+    let number = bytes[PART_AT..].try_into().ok()?;
+    bytes
+        .starts_with(&MAGIC)
+        .then(|| u32::from_le_bytes(number))
 }
 
 /// What a step did.
@@ -98,8 +127,11 @@ impl Writer {
             progress,
             policy,
             hook: None,
+            files: None,
+            begun: 0,
+            part_ended: false,
             offset,
-            part: 0,
+            partial: 0,
             ordered: 0,
             last_sync: Instant::now(),
             failing: None,
@@ -108,6 +140,12 @@ impl Writer {
 
     pub(crate) fn with_hook(mut self, hook: Option<Hook>) -> Self {
         self.hook = hook;
+        self
+    }
+
+    /// The storage is these files.
+    pub(crate) fn with_files(mut self, files: Option<Arc<PartFiles>>) -> Self {
+        self.files = files;
         self
     }
 
@@ -121,6 +159,9 @@ impl Writer {
             let step = self.step();
             if is_complete && step == Step::Idle {
                 self.sync_at_end();
+                if let Some(files) = &self.files {
+                    files.finish();
+                }
                 break;
             }
             if self.progress.is_out_of_patience() {
@@ -148,12 +189,29 @@ impl Writer {
             return Step::Idle;
         };
         let [first, second] = frame.parts;
+        let header = part_of(first, second).zip(self.files.as_ref());
+        if let Some((number, files)) = header
+            && self.begun != self.offset
+        {
+            told(self.hook, Handoff::PartEnded);
+            match files.begin(number, self.offset) {
+                Ok(Next::Begun) => {}
+                Ok(Next::Refused { path, error }) => {
+                    let error = error.to_string();
+                    self.progress.tell(Trouble::NotBegun { path, error });
+                }
+                Err(error) => return self.failed(error),
+            }
+            self.begun = self.offset;
+            self.part_ended = true;
+            told(self.hook, Handoff::PartCreated);
+        }
         let whole = first.len() + second.len();
-        while self.part < whole {
-            let rest = if self.part < first.len() {
-                &first[self.part..]
+        while self.partial < whole {
+            let rest = if self.partial < first.len() {
+                &first[self.partial..]
             } else {
-                &second[self.part - first.len()..]
+                &second[self.partial - first.len()..]
             };
             // A hook is there to stop half-way through a chunk.
             let upto = if self.hook.is_some() {
@@ -161,34 +219,26 @@ impl Writer {
             } else {
                 rest.len()
             };
-            let at = self.offset + self.part as u64;
+            let at = self.offset + self.partial as u64;
             match self.storage.write_at(&rest[..upto], at) {
                 Ok(0) => return self.failed(io::ErrorKind::WriteZero.into()),
-                Ok(count) => self.part += count.min(upto),
+                Ok(count) => self.partial += count.min(upto),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return self.failed(error),
             }
-            if self.part < whole
-                && let Some(hook) = self.hook
-            {
-                hook(Handoff::HalfWritten);
+            if self.partial < whole {
+                told(self.hook, Handoff::HalfWritten);
             }
         }
         self.recovered();
-        self.told(Handoff::Written);
+        told(self.hook, Handoff::Written);
         self.offset += whole as u64;
-        self.part = 0;
+        self.partial = 0;
         self.spool.pop();
-        self.told(Handoff::SpoolFreed);
+        told(self.hook, Handoff::SpoolFreed);
         self.progress.wrote(self.offset);
         self.progress.set_writer_cpu_ns(machine::thread_cpu_ns());
         Step::Wrote
-    }
-
-    fn told(&self, handoff: Handoff) {
-        if let Some(hook) = self.hook {
-            hook(handoff);
-        }
     }
 
     fn failed(&mut self, error: io::Error) -> Step {
@@ -228,9 +278,14 @@ impl Writer {
 
     /// Has the other thread sync, if it is time to.
     fn sync_if_due(&mut self) {
-        if self.time_to_sync() > Duration::ZERO && !self.progress.is_sync_asked(self.offset) {
+        if self.files.as_ref().is_some_and(|files| files.take_retry()) {
+            self.progress.want_part();
+        }
+        let is_asked = self.part_ended || self.progress.is_sync_asked(self.offset);
+        if self.time_to_sync() > Duration::ZERO && !is_asked {
             return;
         }
+        self.part_ended = false;
         self.last_sync = Instant::now();
         if self.ordered < self.offset || self.policy == SyncPolicy::Never {
             self.order_sync();
@@ -242,6 +297,9 @@ impl Writer {
         self.progress.order_sync(self.offset);
         if self.policy == SyncPolicy::Never {
             self.progress.synced(self.offset);
+            if let Some(files) = &self.files {
+                files.hand_over_closed();
+            }
         }
     }
 

@@ -26,6 +26,23 @@ fn jumping() -> Anchor {
 }
 
 #[test]
+fn the_first_anchor_lies_before_the_first_record() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("x.bin");
+    let recorder = Recorder::builder().capture(&path).scoped();
+    let recorder = recorder.start().expect("the recorder starts");
+    recorder.scope(|| {
+        record_end(WORK, record_start(WORK));
+    });
+    recorder.stop().expect("a clean end");
+    let capture = Capture::open(&path);
+    let first = capture.index.anchors.anchors.first().expect("an anchor");
+    let chunk = capture.index.event_chunks().next().expect("a chunk");
+    assert!(first.ticks < chunk.head.min_start);
+    assert_eq!(first.segment, chunk.head.segment);
+}
+
+#[test]
 fn a_jump_begins_a_segment_and_no_chunk_or_rollup_crosses_it() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("x.bin");

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::latency::Caller;
 use common::{Capture, child};
+use perf_format::WarningCode;
 use perf_probe::{events, measure, record_histogram};
 use perf_recorder::{Builder, Handoff, Recorder, Storage};
 
@@ -292,6 +293,7 @@ fn child_main() {
     match role.as_str() {
         "full disk" => full_disk(directory),
         "file limit" => file_limit(directory),
+        "limit before" => limit_before(directory),
         other => panic!("no such role: {other}"),
     }
 }
@@ -361,19 +363,48 @@ fn a_file_that_may_not_grow() {
     assert!(child.wait().expect("a child").success());
 }
 
-fn file_limit(directory: &Path) {
-    let set = |bytes| {
-        let limit = libc::rlimit {
-            rlim_cur: bytes,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: the struct is initialised and lives through the call.
-        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }
+/// Limits the files of this process.
+fn set_limit(bytes: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: libc::RLIM_INFINITY,
     };
+    // SAFETY: the struct is initialised and lives through the call.
+    let status = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
+    assert_eq!(status, 0);
+}
+
+fn file_limit(directory: &Path) {
     let captures = directory.join("captures");
     std::fs::create_dir(&captures).expect("a directory");
     // The arena is a file, too, and has its size by then.
-    let fill = || assert_eq!(set(ROOM_KIB << 10), 0);
-    let make_room = || assert_eq!(set(libc::RLIM_INFINITY), 0);
+    let fill = || set_limit(ROOM_KIB << 10);
+    let make_room = || set_limit(libc::RLIM_INFINITY);
     until_full(directory, &captures, "too large", fill, make_room);
+}
+
+#[test]
+fn a_limit_that_no_arena_keeps_to() {
+    let directory = child::memory_dir();
+    let path = directory.path().display().to_string();
+    let mut child = child::spawn("child_main", "limit before", &[("DIRECTORY", path)]);
+    assert!(child.wait().expect("a child").success());
+}
+
+fn limit_before(directory: &Path) {
+    set_limit(1 << 20);
+    let path = directory.join("x.bin");
+    let recorder = Recorder::builder()
+        .capture(&path)
+        .arena_directory(child::private_dir(directory, "arena"))
+        .start()
+        .expect("the recorder starts");
+    (0..500).for_each(call);
+    let stopped = recorder.stop().expect("a clean end");
+    assert_eq!(stopped.lost.total(), 0);
+    let capture = Capture::open(&path);
+    assert_all_there(&capture, 500);
+    let mut warnings = capture.index.notes.warnings.iter();
+    let told = warnings.any(|warning| warning.code == WarningCode::ANONYMOUS_ARENA);
+    assert!(told, "a kill would have cost something");
 }

@@ -9,6 +9,7 @@ mod chromium;
 mod overhead;
 mod python;
 mod shell;
+mod soak;
 mod test;
 
 /// The project's own chores.
@@ -25,6 +26,8 @@ enum Chore {
     Test(test::Args),
     /// Measure what recording and reading cost, and print the table
     Bench(bench::Args),
+    /// Record for minutes, and hold loss, lag and memory against their bounds
+    Soak(soak::Args),
     /// Prove how often `perf-analyze diff` is right, and print the tables
     CalibrateDiff(calibrate_diff::Args),
 }
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Test(args) => test::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Soak(args) => soak::run(&args),
         Chore::CalibrateDiff(args) => calibrate_diff::run(&args),
     }
 }

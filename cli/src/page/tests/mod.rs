@@ -101,6 +101,7 @@ fn capture(path: &str) -> CaptureSummary {
             ns_per_record: Some(14.2),
             drainer_ns_per_record: Some(5.1),
             drainer_cpu_fraction: Some(0.0042),
+            file_bytes_per_second: Some(73_400.0),
             max_drain_lag_ns: Some(3_200_000),
             ring_high_water: Some(0.12),
         },
@@ -234,7 +235,8 @@ fn a_report_on_a_wide_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s, rings ≤ 12 % full, lag
+                    ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -269,8 +271,8 @@ fn a_report_on_a_narrow_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 %
-                    full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s,
+                    rings ≤ 12 % full, lag ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan)
                     or checked (verify)
@@ -309,7 +311,8 @@ fn a_report_through_a_pipe_with_every_column() {
           lost      nothing
           open      no span was open at the end
           clock     tsc, times of day within 1.20 µs
-          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s, rings ≤ 12 % full, lag
+                    ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -455,7 +458,7 @@ fn a_report_as_markdown() {
         - **lost:** nothing
         - **open:** no span was open at the end
         - **clock:** tsc, times of day within 1.20 µs
-        - **recorder:** 14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
+        - **recorder:** 14.2 ns a record, 5.10 ns to drain, 0.42 % of a core, 73.4 kB/s, rings ≤ 12 % full, lag ≤ 3.20 ms
         - **end:** closed cleanly
         - **figures:** percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 

@@ -68,6 +68,7 @@ struct Heads {
     columns: BTreeMap<ColumnId, u64>,
     events: BTreeMap<EventId, u64>,
     threads: BTreeMap<ThreadId, u64>,
+    cpus: BTreeMap<ThreadId, BTreeMap<u32, u64>>,
 }
 
 impl Heads {
@@ -84,6 +85,10 @@ impl Heads {
                 continue;
             };
             heads.add(&chunk, &frame);
+            if let Some(&column) = frame.column(ColumnId::CPU) {
+                file.read_body(entry, column.offset, column.len, &mut buffer)?;
+                heads.add_cpus(&buffer, entry.offset);
+            }
         }
         Ok(heads)
     }
@@ -103,6 +108,24 @@ impl Heads {
         }
         for range in chunk.ranges().iter().filter(|range| range.rows > 0) {
             *self.threads.entry(range.thread).or_default() += u64::from(range.rows);
+        }
+    }
+
+    /// Adds where the threads of a chunk ran, of which the head and that column were read. A column that cannot be read is a
+    /// finding of `verify`.
+    fn add_cpus(&mut self, bytes: &[u8], offset: u64) {
+        let mut cpus = Vec::new();
+        let Ok(chunk) = EventsChunk::parse(bytes, offset) else {
+            return;
+        };
+        if chunk.cpus(&mut cpus).is_err() {
+            return;
+        }
+        for (range, cpu) in chunk.ranges().iter().zip(cpus) {
+            if let Some(cpu) = cpu {
+                let seen = self.cpus.entry(range.thread).or_default();
+                *seen.entry(cpu).or_default() += 1;
+            }
         }
     }
 
@@ -203,6 +226,7 @@ fn threads(file: &CaptureFile, heads: &Heads) -> Vec<ThreadInfo> {
                 id: thread.id.0,
                 name: thread.name.clone(),
                 records,
+                cpus: heads.cpus.get(&thread.id).cloned().unwrap_or_default(),
             },
         );
     }
@@ -211,6 +235,7 @@ fn threads(file: &CaptureFile, heads: &Heads) -> Vec<ThreadInfo> {
             id: id.0,
             name: String::new(),
             records: *records,
+            cpus: heads.cpus.get(id).cloned().unwrap_or_default(),
         });
     }
     threads.into_values().collect()

@@ -170,6 +170,8 @@ fn recorder_cost(capture: &Capture) -> RecorderCost {
             .find(|ns| *ns > 0.0),
         drainer_ns_per_record: (records > 0).then(|| cpu_ns as f64 / records as f64),
         drainer_cpu_fraction: (wall_ns > 0.0).then(|| cpu_ns as f64 / wall_ns),
+        file_bytes_per_second: (wall_ns > 0.0)
+            .then(|| sum(|cost| cost.file_bytes) as f64 * 1e9 / wall_ns),
         max_drain_lag_ns: costs.iter().map(|cost| cost.drain_lag_max_ns).max(),
         ring_high_water: fullest,
     }

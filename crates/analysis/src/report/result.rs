@@ -174,6 +174,8 @@ pub struct RecorderCost {
     pub drainer_ns_per_record: Option<f64>,
     /// Processor time of the recorder's threads by wall time: 0.01 is 1 % of a core.
     pub drainer_cpu_fraction: Option<f64>,
+    /// Bytes of the capture by wall time.
+    pub file_bytes_per_second: Option<f64>,
     /// The longest a record waited for the drainer, in ns.
     pub max_drain_lag_ns: Option<u64>,
     /// The fullest that any ring was, as a fraction.

@@ -8,6 +8,7 @@ use super::Finding;
 #[derive(Debug, Default)]
 pub(super) struct RowCheck {
     columns: Columns,
+    cpus: Vec<Option<u32>>,
 }
 
 impl RowCheck {
@@ -23,7 +24,8 @@ impl RowCheck {
             findings.push(finding(offset, len, &error));
             return;
         }
-        if let Err(error) = chunk.strings() {
+        let others = chunk.strings().and_then(|_| chunk.cpus(&mut self.cpus));
+        if let Err(error) = others {
             findings.push(finding(offset, len, &error));
             return;
         }

@@ -60,7 +60,7 @@ impl ColumnId {
     pub const STRINGS: ColumnId = ColumnId(21);
     /// Row → how many rows it stands for.
     pub const WEIGHT: ColumnId = ColumnId(24);
-    /// Reserved: processor number.
+    /// Range → 1 + the number of the processor that its thread was last seen on, or 0 if that is not known.
     pub const CPU: ColumnId = ColumnId(25);
     /// Row → span id.
     pub const SPAN_ID: ColumnId = ColumnId(26);
@@ -97,6 +97,7 @@ impl ColumnId {
             ColumnId::TRACE_DICT => "the trace dictionary of a chunk",
             ColumnId::STRINGS => "the strings of a chunk",
             ColumnId::WEIGHT => "the weights of a chunk",
+            ColumnId::CPU => "the processors of a chunk",
             ColumnId::SPAN_ID => "the span ids of a chunk",
             ColumnId::PARENT_ID => "the parents' span ids of a chunk",
             ColumnId::LONE => "the lone rows of a chunk",

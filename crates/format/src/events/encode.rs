@@ -17,6 +17,7 @@ impl ChunkEncoder {
         let columns = 3
             + 3 * usize::from(traced)
             + usize::from(self.strings.len() > 0)
+            + self.cpus.columns(self.ranges.len())
             + self.extra.columns();
         let mut chunk = ChunkBuilder::begin(out, &head, columns);
         self.put_tables(&mut chunk);
@@ -44,6 +45,7 @@ impl ChunkEncoder {
                 self.strings.encode(out)
             });
         }
+        self.cpus.encode(self.ranges.len(), &mut chunk);
         self.extra.encode(self.rows, &mut chunk);
         head.head_crc = chunk.finish();
         head.head_len = (body - start) as u32;

@@ -3,6 +3,7 @@
 //! A row is looked at once. What a column has of it goes into the block in the making, which stays in the first-level
 //! cache and is packed when it is full.
 
+use super::cpu::CpuColumn;
 use super::extra::ExtraColumns;
 use super::layout::Range;
 use super::series_table::SeriesTable;
@@ -62,6 +63,7 @@ pub struct ChunkEncoder {
     pub(super) losses: Vec<LossEntry>,
     pub(super) strings: StringTable,
     pub(super) extra: ExtraColumns,
+    pub(super) cpus: CpuColumn,
     last_end: u64,
     pub(super) min_start: u64,
     pub(super) min_end: u64,
@@ -94,6 +96,7 @@ impl ChunkEncoder {
             losses: Vec::new(),
             strings: StringTable::default(),
             extra: ExtraColumns::default(),
+            cpus: CpuColumn::default(),
             last_end: 0,
             min_start: u64::MAX,
             min_end: u64::MAX,
@@ -114,6 +117,7 @@ impl ChunkEncoder {
         self.losses.clear();
         self.strings.clear();
         self.extra.clear();
+        self.cpus.clear();
         self.last_end = 0;
         self.min_start = u64::MAX;
         self.min_end = u64::MAX;
@@ -176,6 +180,11 @@ impl ChunkEncoder {
         Ok(())
     }
 
+    /// The range that the open run belongs to.
+    pub(super) fn open_range(&self) -> Option<usize> {
+        self.run.and_then(|_| self.ranges.len().checked_sub(1))
+    }
+
     /// Ends the run: its rows took `slots` slots of the ring (at least one each).
     /// A run that is not ended took one slot a row.
     pub fn end_run(&mut self, slots: u32) {
@@ -188,6 +197,7 @@ impl ChunkEncoder {
         range.rows += rows;
         if range.slots == 0 {
             self.ranges.pop();
+            self.cpus.truncate(self.ranges.len());
         }
     }
 

@@ -1,6 +1,7 @@
 //! The format from outside: what was written comes back, and no bytes do harm.
 
 mod annotations;
+mod cpu;
 mod damage;
 mod extra;
 mod hostile;

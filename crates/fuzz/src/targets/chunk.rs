@@ -90,6 +90,10 @@ fn events(chunk: &EventsChunk<'_>) {
                 <= limits::MAX_CHUNK_STRING_BYTES
         );
     }
+    let mut cpus = Vec::new();
+    if chunk.cpus(&mut cpus).is_ok() {
+        assert!(cpus.is_empty() || cpus.len() == chunk.ranges().len());
+    }
     let mut columns = Columns::default();
     if columns.decode(chunk).is_ok() {
         let decoded: Vec<Row> = columns.rows().collect();

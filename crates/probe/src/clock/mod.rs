@@ -39,6 +39,12 @@ pub(crate) fn now_if_direct() -> Option<Ticks> {
     (MODE.load(Ordering::Relaxed) == MODE_COUNTER).then(|| Ticks(os::counter()))
 }
 
+/// Processor time that the calling thread has used, in ns; 0 where the kernel does not tell. For the recorder's books.
+#[doc(hidden)]
+pub fn thread_cpu_ns() -> u64 {
+    os::nanos(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
 #[cold]
 #[inline(never)]
 fn ask() -> Ticks {

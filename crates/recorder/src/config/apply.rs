@@ -10,6 +10,9 @@ use super::keys::{Aggregation, Buffer, Metrics, RecorderKeys, SamplingKeys};
 use super::value::{Text, Wrong, number, one_of, refused};
 use crate::backend::ForkPolicy;
 use crate::builder::Builder;
+#[cfg(feature = "zstd")]
+use crate::parts::COMPRESSION_LEVELS;
+use crate::parts::SMALLEST_PART;
 use crate::sampling::Sampling;
 use crate::writer::SyncPolicy;
 
@@ -21,6 +24,11 @@ const SMALLEST_RING: u64 = 16 << 10;
 const HIGH_LOAD: f64 = 1e6;
 const HIGH_LOAD_RATE: f64 = 0.1;
 const DAY_MS: u64 = 86_400_000;
+/// Ten years.
+const MOST_SECONDS: u64 = 3_660 * 86_400;
+const MOST_BYTES: u64 = 1 << 50;
+const MOST_AHEAD: u64 = 1 << 30;
+const BYTES: &str = "a number of bytes";
 
 pub(super) const SWITCH: [(&str, bool); 2] = [("true", true), ("false", false)];
 
@@ -135,7 +143,8 @@ fn aggregation(mut builder: Builder, keys: Aggregation) -> Result<Builder, Wrong
     Ok(builder)
 }
 
-fn recorder(mut builder: Builder, keys: RecorderKeys) -> Result<Builder, Wrong> {
+fn recorder(builder: Builder, keys: RecorderKeys) -> Result<Builder, Wrong> {
+    let mut builder = parts(builder, &keys)?;
     if let Some(text) = keys.capture {
         builder = builder.capture(path("capture", &text)?);
     }
@@ -176,6 +185,45 @@ fn recorder(mut builder: Builder, keys: RecorderKeys) -> Result<Builder, Wrong> 
     Ok(builder)
 }
 
+/// Whether they fit together is seen at the start, which knows where the capture goes.
+fn parts(mut builder: Builder, keys: &RecorderKeys) -> Result<Builder, Wrong> {
+    if let Some(text) = &keys.rotate_bytes {
+        let bytes = number("rotate_bytes", text, SMALLEST_PART..=MOST_BYTES, BYTES)?;
+        builder = builder.rotate_bytes(bytes);
+    }
+    if let Some(text) = &keys.rotate_every_s {
+        builder = builder.rotate_every(seconds("rotate_every_s", text)?);
+    }
+    if let Some(text) = &keys.keep_bytes {
+        let bytes = number("keep_bytes", text, 2 * SMALLEST_PART..=MOST_BYTES, BYTES)?;
+        builder = builder.keep_bytes(bytes);
+    }
+    if let Some(text) = &keys.keep_for_s {
+        builder = builder.keep_for(seconds("keep_for_s", text)?);
+    }
+    if let Some(text) = &keys.preallocate_bytes {
+        let bytes = number("preallocate_bytes", text, 0..=MOST_AHEAD, BYTES)?;
+        builder = builder.preallocate_bytes(bytes);
+    }
+    match &keys.compress_closed {
+        Some(text) => compress(builder, text),
+        None => Ok(builder),
+    }
+}
+
+#[cfg(feature = "zstd")]
+fn compress(builder: Builder, text: &Text) -> Result<Builder, Wrong> {
+    let what = "a level of compression";
+    let level = number("compress_closed", text, COMPRESSION_LEVELS, what)?;
+    Ok(builder.compress_closed(level))
+}
+
+#[cfg(not(feature = "zstd"))]
+fn compress(_: Builder, text: &Text) -> Result<Builder, Wrong> {
+    let message = "`compress_closed` needs the cargo feature `zstd` of perf-recorder, without which this program was built";
+    Err(Wrong::at(text.defined, message))
+}
+
 fn sync(text: &Text) -> Result<SyncPolicy, Wrong> {
     match text.value.as_str() {
         "at_stop" => Ok(SyncPolicy::AtStop),
@@ -200,6 +248,10 @@ pub(super) fn milliseconds(name: &str, text: &Text) -> Result<Duration, Wrong> {
     number(name, text, 1..=DAY_MS, "a whole number of ms").map(Duration::from_millis)
 }
 
+fn seconds(name: &str, text: &Text) -> Result<Duration, Wrong> {
+    number(name, text, 1..=MOST_SECONDS, "a whole number of seconds").map(Duration::from_secs)
+}
+
 pub(super) fn bytes(name: &str, text: &Text) -> Result<u64, Wrong> {
-    number(name, text, SMALLEST_RING..=1 << 40, "a number of bytes")
+    number(name, text, SMALLEST_RING..=1 << 40, BYTES)
 }

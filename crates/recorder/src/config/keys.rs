@@ -69,6 +69,12 @@ pub(super) struct RecorderKeys {
     pub(super) spool_bytes: Option<Text>,
     pub(super) control: Option<Text>,
     pub(super) flight: Option<FlightKeys>,
+    pub(super) rotate_bytes: Option<Text>,
+    pub(super) rotate_every_s: Option<Text>,
+    pub(super) keep_bytes: Option<Text>,
+    pub(super) keep_for_s: Option<Text>,
+    pub(super) preallocate_bytes: Option<Text>,
+    pub(super) compress_closed: Option<Text>,
 }
 
 /// A flight recorder.

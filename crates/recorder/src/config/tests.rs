@@ -97,6 +97,29 @@ metrics:
 }
 
 #[test]
+fn keys_of_parts_are_their_builders_methods() {
+    let text = "\
+metrics:
+  recorder:
+    rotate_bytes: 64_000_000
+    rotate_every_s: 3600
+    keep_bytes: 1000000000
+    keep_for_s: ${DAYS_S:-604800}
+    preallocate_bytes: 0
+    compress_closed: 3
+";
+    let parts = builder(text).settings.parts;
+    assert_eq!(parts.rotate_bytes, Some(64_000_000));
+    assert_eq!(parts.rotate_every, Some(Duration::from_secs(3_600)));
+    assert_eq!(parts.keep_bytes, Some(1_000_000_000));
+    assert_eq!(parts.keep_for, Some(Duration::from_secs(7 * 86_400)));
+    assert_eq!(parts.preallocate_bytes, Some(0));
+    assert_eq!(parts.compress, Some(3));
+    let none = builder("metrics: {recorder: {capture: x/}}").settings.parts;
+    assert!(!none.is_rotating() && !none.is_retaining());
+}
+
+#[test]
 fn rates_are_read_and_left_alone_where_they_are_not_adaptive() {
     let sampling = |keys: &str| {
         let text = format!("metrics:\n  sampling: {keys}\n");
@@ -224,6 +247,26 @@ fn what_is_wrong_is_placed() {
             "metrics:\n  buffer: {overflow_strategy: block}\n",
             "line 2, column 31",
             "`drop_newest` or",
+        ),
+        (
+            "metrics:\n  recorder: {rotate_bytes: 1000}\n",
+            "line 2, column 28",
+            "`rotate_bytes` is a number of bytes, from 65536 to",
+        ),
+        (
+            "metrics:\n  recorder: {rotate_every_s: 1h}\n",
+            "line 2, column 30",
+            "`rotate_every_s` is a whole number of seconds, from 1 to",
+        ),
+        (
+            "metrics:\n  recorder: {rotate_every: 3600}\n",
+            "line 2, column 14",
+            "rotate_every",
+        ),
+        (
+            "metrics:\n  recorder: {compress_closed: 22}\n",
+            "line 2, column 31",
+            "a level of compression, from 1 to 19",
         ),
         (
             "metrics:\n  recorder: {sync: 1s}\n",

@@ -24,7 +24,7 @@ impl Wrong {
         }
     }
 
-    fn at(at: Location, message: impl Display) -> Self {
+    pub(super) fn at(at: Location, message: impl Display) -> Self {
         Self(format!(
             "line {}, column {}: {message}",
             at.line(),

@@ -180,7 +180,7 @@ impl Drainer {
         let ended = keeper.threads.values().filter(|met| met.ended.is_some());
         let threads: Vec<_> = ended.map(|met| met.thread.clone()).collect();
         let last = keeper.anchors.back().map(|(_, anchor)| anchor.clone());
-        self.queue_threads(&threads);
+        self.queue_descriptors(&threads, &[]);
         let mut bytes = self.buffer();
         self.stream.anchors(last.as_slice(), &mut bytes);
         self.queue(bytes);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use perf_format::{
-    Anchor, ChunkHead, ChunkKind, Close, CloseReason, EventsChunk, FileHeader, Frame, Index,
-    LossEntry, ReadAt, Result, SegmentId, Tables,
+    Anchor, ChunkHead, ChunkKind, CloseReason, EventsChunk, FileHeader, Frame, Index, LossEntry,
+    ReadAt, Result, SegmentId, Tables,
 };
 
 /// Slots of one ring, as stretches of sequence numbers that do not touch: first and last of each. One that lies across the
@@ -85,6 +85,8 @@ pub(super) struct Known {
     pub(super) anchors: Vec<Anchor>,
     pub(super) has_open_spans: bool,
     pub(super) is_closed: bool,
+    /// Parts of the capture are not there, or were not read: losses that only they tell of are not known.
+    pub(super) is_partial: bool,
     /// The highest clock segment so far.
     pub(super) segment: SegmentId,
     /// Above every chunk number so far.
@@ -138,13 +140,28 @@ impl Known {
         self.tables.events.extend(index.tables.events);
         self.tables.threads.extend(index.tables.threads);
         self.add_anchors(index.anchors.anchors);
-        // A flight recorder goes on after each part.
-        let goes_on = |close: &Close| close.reason == CloseReason::SNAPSHOT;
-        if !index.close.as_ref().is_some_and(goes_on) {
-            self.has_open_spans |= !index.open_spans.is_empty();
-            self.is_closed |= index.close.is_some();
-        }
+        // Parts of which the capture goes on say nothing of its end.
+        let reason = index.close.as_ref().map(|close| close.reason);
+        self.is_closed |= reason.is_some_and(|reason| {
+            reason != CloseReason::SNAPSHOT && reason != CloseReason::ROTATED
+        });
+        // Those of a flight recorder have what was open then.
+        self.has_open_spans |=
+            !index.open_spans.is_empty() && reason != Some(CloseReason::SNAPSHOT);
         self.header = self.header.take().or(index.header);
+    }
+
+    /// Each event and thread once, as the last one says who describes it.
+    pub(super) fn tidy_tables(&mut self) {
+        let Tables {
+            events, threads, ..
+        } = &mut self.tables;
+        let mut last: HashMap<_, _> = events.drain(..).map(|event| (event.id, event)).collect();
+        events.extend(last.drain().map(|(_, event)| event));
+        events.sort_by_key(|event| event.id);
+        let mut last: HashMap<_, _> = threads.drain(..).map(|it| (it.id, it)).collect();
+        threads.extend(last.drain().map(|(_, thread)| thread));
+        threads.sort_by_key(|thread| thread.id);
     }
 
     pub(super) fn add_anchors(&mut self, anchors: Vec<Anchor>) {

@@ -15,6 +15,7 @@
 
 mod known;
 mod new_file;
+mod of_parts;
 mod recover;
 mod remainder;
 mod startup;
@@ -24,7 +25,9 @@ use std::path::{Path, PathBuf};
 
 use perf_arena::DirectoryError;
 use perf_arena::reader::ReadError;
-use perf_format::FormatError;
+use perf_format::{CaptureId, CloseReason, FormatError, Index};
+
+use crate::parts::names;
 
 pub use recover::{Recovered, recover};
 pub use remainder::Saved;
@@ -105,10 +108,21 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Salv
     }
 }
 
-/// Where the remainder of a capture goes: beside it, `x.bin` → `x.salvaged.bin`.
+/// Where the remainder of a capture goes: beside it, `x.bin` → `x.salvaged.bin`, and the same beside the parts `x.00000.bin` and so on.
 #[must_use]
 pub fn remainder_path(capture: &Path) -> PathBuf {
-    capture.with_extension("salvaged.bin")
+    names::beside(capture, "salvaged.bin")
+}
+
+/// Where it goes if something else has that name, or beside which there is nothing of the capture.
+fn other_remainder_path(capture: &Path, id: CaptureId) -> PathBuf {
+    names::beside(capture, &format!("{id}.salvaged.bin"))
+}
+
+/// Whether a Close chunk ends a part only, behind which the capture goes on: it has a number as any other.
+fn goes_on(close: &[u8]) -> bool {
+    let close = Index::build(close).ok().and_then(|index| index.close);
+    close.is_some_and(|close| close.reason == CloseReason::ROTATED)
 }
 
 /// What would be saved out of an arena with these bytes, if there were no file.

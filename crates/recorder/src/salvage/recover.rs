@@ -10,9 +10,9 @@ use perf_format::{CaptureId, ChunkKind, FileHeader, Index, ReadAt};
 
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
-use super::startup::is_of;
-use super::{SalvageError, io_error, new_file, remainder_path};
+use super::{SalvageError, goes_on, io_error, new_file, other_remainder_path, remainder_path};
 use crate::machine;
+use crate::parts::names::{self, Named};
 
 /// What a recovery found and wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn recover(
         None => named_arena(header.as_ref())?,
     };
     let mut reader = claimed.as_ref().map(reader_of).transpose()?;
-    let header = match (header, &reader) {
+    let mut header = match (header, &reader) {
         (Some(header), Some(reader)) if header.capture_id.0 != reader.about().capture_id => {
             let arena = claimed
                 .map(|arena| arena.path().to_owned())
@@ -72,6 +72,11 @@ pub fn recover(
     };
     recovered.arena = claimed.as_ref().map(|arena| arena.path().to_owned());
     recovered.files = files_of(capture, header.capture_id);
+    // The new file begins where the first one does that is still there.
+    let first = recovered.files.first().map(|path| path.file_name());
+    if let Some(Some(Named::Part { number, .. })) = first.map(|name| name.and_then(names::parse)) {
+        header.part = number;
+    }
 
     let written = new_file::write(out, |file| {
         let mut sink = Counted {
@@ -82,8 +87,9 @@ pub fn recover(
         header.encode(&mut bytes);
         sink.write_all(&bytes)?;
         let mut known = Known::default();
+        let directory = names::directory_of(out).unwrap_or(Path::new("."));
         for path in recovered.files.clone() {
-            copy_intact(&path, &mut known, &mut sink, &mut recovered)?;
+            copy_intact(&path, directory, &mut known, &mut sink, &mut recovered)?;
         }
         let mut remainder = Remainder::new(&mut sink, &mut known);
         if let Some(reader) = &mut reader {
@@ -99,6 +105,10 @@ pub fn recover(
 
 /// The capture's header; `None` if there is no file, or it begins with damage.
 fn read_header(capture: &Path) -> Result<Option<FileHeader>, SalvageError> {
+    if is_packed(capture) {
+        let file = File::open(capture).map_err(io_error("open", capture))?;
+        return Ok(names::packed_header_of(&file));
+    }
     match File::open(capture) {
         Ok(file) => match Index::read(&file) {
             Ok(index) => Ok(index.header),
@@ -146,30 +156,72 @@ fn reader_of(arena: &DeadArena) -> Result<Reader<'_>, SalvageError> {
     })
 }
 
-/// The capture's file, and a remainder of it that was saved before.
+/// The capture's file or all its parts, and a remainder of it that was saved before.
 fn files_of(capture: &Path, id: CaptureId) -> Vec<PathBuf> {
-    let remainders = [
-        remainder_path(capture),
-        capture.with_extension(format!("{id}.salvaged.bin")),
-    ];
-    let of_it = |path: &PathBuf| File::open(path).is_ok_and(|file| is_of(&file, id));
-    let mut files = vec![capture.to_owned()];
+    let parts = names::siblings(capture).into_iter();
+    let mut files: Vec<_> = parts
+        .filter(|part| part.path == capture || part.is_of(id))
+        .map(|part| part.path)
+        .collect();
+    if files.is_empty() {
+        files.push(capture.to_owned());
+    }
+    let remainders = [remainder_path(capture), other_remainder_path(capture, id)];
     files.extend(
         remainders
             .into_iter()
-            .filter(|path| path != capture && of_it(path)),
+            .filter(|path| path != capture && names::is_of(path, id)),
     );
     files
+}
+
+fn is_packed(path: &Path) -> bool {
+    matches!(
+        path.file_name().and_then(names::parse),
+        Some(Named::Part {
+            is_compressed: true,
+            ..
+        })
+    )
+}
+
+/// Opens a file of the capture; a compressed one takes room for what it holds in `directory`, for as long as it is open.
+fn open(path: &Path, directory: &Path) -> io::Result<File> {
+    if is_packed(path) {
+        unpacked(path, directory)
+    } else {
+        File::open(path)
+    }
+}
+
+#[cfg(feature = "zstd")]
+use crate::parts::compress::unpacked;
+
+#[cfg(not(feature = "zstd"))]
+fn unpacked(_: &Path, _: &Path) -> io::Result<File> {
+    Err(io::Error::other(
+        "it is compressed, and this program was built without the feature `zstd` of perf-recorder",
+    ))
 }
 
 /// Copies the intact chunks that are not there yet, except the end.
 fn copy_intact(
     path: &Path,
+    directory: &Path,
     known: &mut Known,
     out: &mut impl Write,
     recovered: &mut Recovered,
 ) -> io::Result<()> {
-    let file = File::open(path)?;
+    let opened = open(path, directory);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if is_packed(path) => {
+            let damage = format!("{}: {error}", path.display());
+            recovered.damage.push(damage);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     let index = match Index::read(&file) {
         Ok(index) => index,
         Err(error) => {
@@ -192,10 +244,10 @@ fn copy_intact(
     }
     let (rows_before, mut bytes) = (known.rows, Vec::new());
     for entry in &index.chunks {
-        if entry.head.kind == ChunkKind::CLOSE {
+        let chunk = file.bytes_at(entry.offset, entry.head.chunk_len() as usize, &mut bytes)?;
+        if entry.head.kind == ChunkKind::CLOSE && !goes_on(chunk) {
             continue;
         }
-        let chunk = file.bytes_at(entry.offset, entry.head.chunk_len() as usize, &mut bytes)?;
         match known.add_chunk(chunk, entry.offset) {
             Ok(true) => {
                 out.write_all(chunk)?;

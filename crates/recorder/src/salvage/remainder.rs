@@ -6,10 +6,11 @@ use perf_arena::reader::Reader;
 use perf_arena::{Loss, Record};
 use perf_format::{
     Anchors, ChunkEncoder, ChunkKind, ChunkStream, Close, CloseReason, FileHeader, FormatError,
-    Frame, Index, LossCause, LossEntry, Notes, RingId, SAMPLING_LABEL, Tables, ThreadDescriptor,
-    ThreadId, Warning, WarningCode,
+    Frame, Index, LossCause, LossEntry, MAGIC, Notes, RingId, SAMPLING_LABEL, Tables,
+    ThreadDescriptor, ThreadId, Warning, WarningCode,
 };
 
+use super::goes_on;
 use super::known::Known;
 use crate::calibrate::NO_EVENT;
 use crate::housekeeping::{event_descriptor, open_span};
@@ -154,6 +155,10 @@ impl<'k, W: Write> Remainder<'k, W> {
     fn spooled(&mut self, reader: &mut Reader<'_>) -> io::Result<()> {
         for piece in reader.spooled() {
             let mut rest = piece.bytes.as_slice();
+            if rest.starts_with(&MAGIC) {
+                // The next part would have begun here. What it begins with is in the chunks that follow.
+                continue;
+            }
             while !rest.is_empty() {
                 let Some((chunk, after)) = split_chunk(rest) else {
                     self.saved
@@ -175,7 +180,7 @@ impl<'k, W: Write> Remainder<'k, W> {
             Ok(frame) => frame.head.kind,
             Err(error) => return Ok(Err(error)),
         };
-        if kind == ChunkKind::CLOSE {
+        if kind == ChunkKind::CLOSE && !goes_on(chunk) {
             return Ok(Ok(()));
         }
         match self.known.add_chunk(chunk, 0) {
@@ -201,6 +206,7 @@ impl<'k, W: Write> Remainder<'k, W> {
     }
 
     fn tables(&mut self) -> io::Result<()> {
+        self.known.tidy_tables();
         let Tables {
             events, threads, ..
         } = &self.known.tables;
@@ -240,6 +246,7 @@ impl<'k, W: Write> Remainder<'k, W> {
                 ring,
                 thread,
                 first_seq: first_seq.wrapping_add(offset),
+                cpu: None,
                 records: &records[offset as usize..(offset + slots) as usize],
             };
             self.known.add_slots(ring, part.first_seq, slots);
@@ -277,7 +284,11 @@ impl<'k, W: Write> Remainder<'k, W> {
     /// The part of a loss that neither a chunk nor a note tells of.
     fn untold(&self, ring: u32, thread: u32, loss: &Loss) -> Option<LossEntry> {
         let cause = loss::cause_of(loss.cause);
-        let count = loss.total.saturating_sub(self.known.told(ring, cause.0));
+        let mut count = loss.total.saturating_sub(self.known.told(ring, cause.0));
+        if self.known.is_partial {
+            // The thread itself noted, a moment later, what it had told the stream.
+            count = count.min(loss.pending());
+        }
         let (from_ticks, to_ticks) = (loss.from_ticks, loss.to_ticks);
         (loss.cause.is_loss() && count > 0).then_some(LossEntry {
             ring: RingId(ring),

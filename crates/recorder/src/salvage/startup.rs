@@ -12,7 +12,8 @@ use perf_format::{CaptureId, FileHeader, Index};
 
 use super::known::Known;
 use super::remainder::{Remainder, Saved};
-use super::{SalvageError, io_error, new_file, remainder_path};
+use super::{SalvageError, io_error, new_file, of_parts, other_remainder_path, remainder_path};
+use crate::parts::names;
 use crate::{flight, machine};
 
 /// How long an arena stays that cannot be saved because its capture's directory is gone and there is no other place, or
@@ -226,13 +227,9 @@ fn save(
     let remainder = place_of(capture, id, elsewhere).ok_or_else(|| SalvageError::NoPlace {
         path: capture.clone(),
     })?;
+    of_parts::trim(capture, id);
     let mut known = Known::default();
-    let has_capture = add_if_of(&mut known, capture, id);
-    for part in (0..).map(|part| flight::part_path(capture, part)) {
-        if !add_if_of(&mut known, &part, id) {
-            break;
-        }
-    }
+    let has_capture = of_parts::add(&mut known, &first_of(capture), id);
     if remainder.exists() {
         // It is complete, since it got its name last: only the arena was not removed any more.
         return Ok(None);
@@ -248,9 +245,21 @@ fn save(
         header.start_unix_ns = first_anchor(reader).unwrap_or(header.start_unix_ns);
         // A part that the kill caught in the making: its chunks are in the arena still.
         let _ = fs::remove_file(flight::temporary(capture));
+    } else if let Some(start) = of_parts::start_of_newest(capture, id) {
+        header.start_unix_ns = start;
     }
+    header.part = of_parts::next_number(&first_of(capture));
     let saved = write(reader, &mut known, &header, &remainder)?;
     Ok(Some((remainder, saved)))
+}
+
+/// A file by whose name the parts of a capture are found. The arena of a flight recorder names what they are named after.
+fn first_of(capture: &Path) -> PathBuf {
+    let name = capture.file_name().unwrap_or_default();
+    match names::parse(name).is_some() || capture.exists() {
+        true => capture.to_owned(),
+        false => flight::part_path(capture, 0),
+    }
 }
 
 /// When the oldest anchor was read that the spool of a flight recorder has: about where its window begins.
@@ -273,42 +282,27 @@ fn header_of(about: &About, known: &Known) -> FileHeader {
     header
 }
 
-/// Takes in the file at `path` if it is of the capture `id`.
-fn add_if_of(known: &mut Known, path: &Path, id: CaptureId) -> bool {
-    let Ok(file) = File::open(path) else {
-        return false;
-    };
-    is_of(&file, id) && known.add_file(&file).is_ok()
-}
-
-/// Whether a file is of the capture `id`.
-pub(super) fn is_of(file: &File, id: CaptureId) -> bool {
-    let header = Index::read(file).ok().and_then(|index| index.header);
-    header.is_some_and(|header| header.capture_id == id)
-}
-
 /// Where the remainder of a capture goes; `None` if there is no place for it.
 fn place_of(capture: &Path, id: CaptureId, elsewhere: Option<&Path>) -> Option<PathBuf> {
     if capture.parent().is_some_and(Path::is_dir) {
         return Some(free_remainder_path(capture, id));
     }
     let other = elsewhere.filter(|directory| directory.is_dir())?;
-    let capture = other.join(capture.file_name()?);
-    Some(capture.with_extension(format!("{id}.salvaged.bin")))
+    Some(other_remainder_path(&other.join(capture.file_name()?), id))
 }
 
 /// The path of the remainder. If something else has that name, another one.
 fn free_remainder_path(capture: &Path, id: CaptureId) -> PathBuf {
     let usual = remainder_path(capture);
     let usable = match File::open(&usual) {
-        Ok(file) => is_of(&file, id),
+        Ok(file) => names::header_of(&file).is_some_and(|it| it.capture_id == id),
         // What exists and cannot be opened may be anything: it must not pass for a remainder that is complete.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     };
     if usable {
         usual
     } else {
-        capture.with_extension(format!("{id}.salvaged.bin"))
+        other_remainder_path(capture, id)
     }
 }
 

@@ -45,6 +45,9 @@ pub(crate) fn push_kept(
         thread: ThreadId(slots.thread),
         first_seq: slots.first_seq,
     })?;
+    if let Some(cpu) = slots.cpu {
+        encoder.set_cpu(cpu);
+    }
     let mut bytes = Vec::new();
     let mut at = 0;
     while let Some(record) = slots.records.get(at) {

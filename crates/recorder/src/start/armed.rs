@@ -18,9 +18,8 @@ pub(super) fn open(destination: Destination) -> Result<Opened, StartError> {
         }
     };
     Ok(Opened {
-        storage: None,
-        sink: None,
-        path: Some(path),
+        base: Some(path),
+        ..Opened::default()
     })
 }
 

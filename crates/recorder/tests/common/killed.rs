@@ -9,12 +9,12 @@ use std::time::Duration;
 use perf_recorder::{Builder, Handoff, Recorder, salvage};
 
 use super::acknowledged::Acknowledged;
-use super::{Capture, child};
+use super::{Capture, child, series};
 
 /// What is left of a child.
 pub(crate) struct Killed {
-    /// Its file, and what was saved out of its arena.
-    pub(crate) captures: [Capture; 2],
+    /// Its file or its parts, and what was saved out of its arena.
+    pub(crate) captures: Vec<Capture>,
     pub(crate) acknowledged: Acknowledged,
 }
 
@@ -30,6 +30,12 @@ pub(crate) fn recorder(builder: Builder, directory: &Path) -> Recorder {
     builder.start().expect("the recorder starts")
 }
 
+/// All hand-offs, by their numbers in `KILL_AT`.
+fn handoffs() -> impl Iterator<Item = Handoff> {
+    let of_parts = Handoff::OF_PARTS.into_iter().chain(Handoff::OF_COMPRESSED);
+    Handoff::ALL.into_iter().chain(of_parts)
+}
+
 /// Kills the process when it reaches the hand-off `KILL_AT` for the `KILL_AFTER`th time.
 fn die_at(handoff: Handoff) {
     static SEEN: AtomicU64 = AtomicU64::new(0);
@@ -38,7 +44,7 @@ fn die_at(handoff: Handoff) {
             .ok()
             .and_then(|text| text.parse::<usize>().ok())
     };
-    let place = Handoff::ALL.iter().position(|each| *each == handoff);
+    let place = handoffs().position(|each| each == handoff);
     if place == wanted("KILL_AT") {
         let seen = SEEN.fetch_add(1, Ordering::Relaxed);
         if Some(seen as usize) == wanted("KILL_AFTER") {
@@ -90,8 +96,13 @@ fn kill(
     let (remainder, saved) = saved.as_ref().expect("there is something");
     assert_eq!(saved.damage, [] as [String; 0]);
     assert_eq!(child::bytes_in(&path.join("arena")), 0, "the arena is gone");
+    let mut captures: Vec<_> = match series::parts_of(path, "x").as_slice() {
+        [] => vec![Capture::open(&path.join("x.bin"))],
+        parts => parts.iter().map(|part| series::open(part)).collect(),
+    };
+    captures.push(Capture::open(remainder));
     check(Killed {
-        captures: [Capture::open(&path.join("x.bin")), Capture::open(remainder)],
+        captures,
         acknowledged,
     });
 }
@@ -112,15 +123,30 @@ pub(crate) fn at_random_moments(
     }
 }
 
-/// Kills so many children at each hand-off.
-pub(crate) fn at_every_handoff(threads: u64, times: usize, mut check: impl FnMut(Killed)) {
-    for (place, handoff) in Handoff::ALL.iter().enumerate() {
+/// Kills so many children at each hand-off of a capture of one part.
+pub(crate) fn at_every_handoff(threads: u64, times: usize, check: impl FnMut(Killed)) {
+    at_each(&Handoff::ALL, &[], threads, times, check);
+}
+
+/// Kills so many children, with these variables, at each of these hand-offs.
+pub(crate) fn at_each(
+    wanted: &[Handoff],
+    more: &[(&str, String)],
+    threads: u64,
+    times: usize,
+    mut check: impl FnMut(Killed),
+) {
+    for (place, handoff) in handoffs().enumerate() {
+        if !wanted.contains(&handoff) {
+            continue;
+        }
         let counts = [0, 1, 2, 5, 11, 30].iter().cycle();
         for after in counts.take(child::repeats(times)) {
-            let envs = [
+            let mut envs = vec![
                 ("KILL_AT", place.to_string()),
                 ("KILL_AFTER", after.to_string()),
             ];
+            envs.extend_from_slice(more);
             println!("{handoff:?} for the {after}th time");
             kill(threads, &envs, None, &mut check);
         }

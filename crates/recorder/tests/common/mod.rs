@@ -6,6 +6,8 @@ pub(crate) mod child;
 pub(crate) mod clocks;
 pub(crate) mod killed;
 pub(crate) mod latency;
+pub(crate) mod series;
+pub(crate) mod world;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
