@@ -9,7 +9,7 @@ use perf_probe::{events, measure, record_histogram};
 use perf_recorder::{Flight, Recorder};
 use serde_json::json;
 
-use super::run::{Folder, row};
+use super::run::{Folder, row, warnings};
 
 events! {
     NUMBER: observation("") = "number";
@@ -162,6 +162,16 @@ fn a_running_capture_is_asked_switched_and_brought_to_the_disk() {
     let folder = process.stop();
     let list = folder.json(&["attach", "--arena-directory", "arena"]);
     assert_eq!(list["recorders"], json!([]));
+    let report = folder.json(&["report", "capture.bin"]);
+    let off = report["warnings"].as_array().into_iter().flatten();
+    let off: Vec<_> = off.filter(|it| it["kind"] == "switched_off").collect();
+    assert_eq!(off.len(), 1, "{:?}", warnings(&report));
+    let message = off[0]["message"].as_str().expect("words");
+    assert!(
+        message.starts_with("recording was off from about 20")
+            && message.contains(" until about 20"),
+        "{message}"
+    );
     let list = folder.stdout(&["attach", "--arena-directory", "arena"]);
     assert_eq!(list, "No recorder of this user can be asked here.\n");
 }
@@ -195,7 +205,7 @@ fn a_flight_recorder_says_why_it_wrote_what_it_wrote() {
         "{page}"
     );
     let report = folder.json(&["report", "capture.00001.bin"]);
-    assert!(row(&report, "work", Some("ok"))["max_ns"].as_u64() >= Some(400_000_000));
+    assert!(row(&report, "work", Some("ok"))["max"].as_u64() >= Some(400_000_000));
     let info = folder.in_columns(100, &["info", "capture.00001.bin"]);
     assert!(info.contains("  snapshot  sla: work took "), "{info}");
     assert!(info.contains(", more than 300 ms, "), "{info}");

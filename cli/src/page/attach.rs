@@ -149,7 +149,10 @@ pub(crate) fn document(attached: &Attached) -> Document {
         if let Some(path) = &one.snapshot {
             document.note(Note {
                 tone: Tone::Dim,
-                message: "everything recorded so far is in that file, safe on the disk".to_owned(),
+                message: match one.flight {
+                    Some(_) => "what the window held is in that file, safe on the disk".to_owned(),
+                    None => "all that was recorded is in that file, safe on the disk".to_owned(),
+                },
                 remedy: Some(format!("perf-analyze report {}", quoted(path))),
             });
         }

@@ -196,7 +196,7 @@ impl Builder {
 
     /// Records into memory, and writes only what a trigger asks for: the last seconds, as parts of a capture. The path that
     /// [`capture`](Self::capture) names is then what the parts are called after, `x.bin` → `x.00000.bin`; nothing is created
-    /// before the first.
+    /// before the first. It does not rotate: with `rotate_bytes` or `rotate_every` the start is refused.
     pub fn flight(mut self, flight: Flight) -> Self {
         if let Some(bytes) = flight.max_bytes {
             self.settings.arena.spool_bytes = bytes;

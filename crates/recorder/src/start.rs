@@ -59,7 +59,7 @@ pub(crate) fn start(builder: Builder) -> Result<Recorder, StartError> {
     let first = (settings.read_anchor)();
     let remarks = salvaged(&settings, &destination);
     let opened = match settings.flight {
-        Some(_) => armed::open(destination)?,
+        Some(_) => armed::open(&settings, destination)?,
         None => open(destination, &settings.parts)?,
     };
     let path = opened.path();

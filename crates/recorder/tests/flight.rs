@@ -390,6 +390,8 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     assert!(matches!(error, StartError::NoDestination), "{error}");
     let error = refused(Recorder::builder().sink(Vec::new()).flight(flight()));
     assert!(matches!(error, StartError::FlightWithoutPath), "{error}");
+    let error = refused(builder(dir.path(), flight()).rotate_bytes(1 << 20));
+    assert!(matches!(error, StartError::Setting { .. }), "{error}");
     for signal in [0, -3, 9, 11, 4_000] {
         let error = refused(builder(dir.path(), flight().on_signal(signal)));
         let told = matches!(error, StartError::Signal { .. } | StartError::System { .. });

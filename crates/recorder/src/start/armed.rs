@@ -9,7 +9,13 @@ use crate::flight::{self, Flight};
 use crate::path;
 
 /// The name of what a flight recorder will write. There is no file before there is something in it.
-pub(super) fn open(destination: Destination) -> Result<Opened, StartError> {
+pub(super) fn open(settings: &Settings, destination: Destination) -> Result<Opened, StartError> {
+    if settings.parts.is_rotating() {
+        let message = "a flight recorder writes a part for each trigger, and takes no `rotate_bytes` or `rotate_every`";
+        return Err(StartError::Setting {
+            message: message.to_owned(),
+        });
+    }
     let path = match destination {
         Destination::Path(asked) => path::base(&asked)?,
         Destination::None => return Err(StartError::NoDestination),
