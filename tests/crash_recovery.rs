@@ -142,7 +142,11 @@ impl Killed {
 
     fn arenas(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.folder.path("arena")).expect("the arenas");
-        entries.flatten().map(|entry| entry.path()).collect()
+        let paths = entries.flatten().map(|entry| entry.path());
+        // Beside them lies the socket by which the process could be asked.
+        paths
+            .filter(|path| path.extension().is_some_and(|it| it == "arena"))
+            .collect()
     }
 }
 

@@ -204,7 +204,7 @@ fn json_has_these_fields_and_null_where_there_is_no_value() {
     assert_eq!(
         fields(capture),
         "bytes bytes_per_span capture_id clock closed_cleanly command damaged_bytes duration_ns end_unix_ns host labels lost \
-         lost_by_cause more_paths open_spans open_spans_by_event parts path pid recorder records salvage_arena spans \
+         lost_by_cause more_paths open_spans open_spans_by_event parts path pid recorder records salvage_arena snapshots spans \
          start_unix_ns state threads"
     );
     assert_eq!(

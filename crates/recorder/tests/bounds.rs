@@ -4,10 +4,10 @@
 mod common;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Capture, child};
 use perf_probe::{TraceId, events, measure, record_histogram, trace};
@@ -21,7 +21,8 @@ events! {
 const THREADS: u64 = 1_000;
 const RINGS_BYTES: u64 = 96 << 20;
 const ALL_ELSE_BYTES: u64 = 64 << 20;
-const LENGTH: Duration = Duration::from_secs(1);
+/// Spans of each thread. All together take the processors a second or so.
+const SPANS: u64 = 10_000;
 
 #[test]
 fn a_thousand_threads_at_full_speed_stay_within_their_memory() {
@@ -61,22 +62,20 @@ fn child_main() {
     let arenas = directory.join("arena");
     let path = directory.join("x.bin");
     let recorder: OnceLock<Recorder> = OnceLock::new();
-    let [started, over] = [const { AtomicBool::new(false) }; 2];
-    let attempted = AtomicU64::new(0);
-    let ready = Barrier::new(THREADS as usize + 1);
+    let (attempted, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let [ready, start, end] = [(); 3].map(|()| Barrier::new(THREADS as usize + 1));
     let mut largest = (0, 0, Status::default());
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (ready, started, over, attempted) = (&ready, &started, &over, &attempted);
+            let (ready, start, end) = (&ready, &start, &end);
+            let (attempted, done) = (&attempted, &done);
             let work = move || {
-                // Among so many that never rest, this test would wait for its own turn for minutes.
-                // SAFETY: it changes the nice value of the calling thread, and nothing else.
-                unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 15) };
                 ready.wait();
-                while !started.load(Ordering::Acquire) {
-                    thread::sleep(Duration::from_millis(5));
-                }
-                attempted.fetch_add(record_until(thread, over), Ordering::Relaxed);
+                start.wait();
+                attempted.fetch_add(record(thread), Ordering::Relaxed);
+                done.fetch_add(1, Ordering::Relaxed);
+                // Whoever ends gives its ring back.
+                end.wait();
             };
             let builder = thread::Builder::new().stack_size(64 << 10);
             builder.spawn_scoped(scope, work).expect("a thread starts");
@@ -90,19 +89,22 @@ fn child_main() {
             .max_memory_bytes(RINGS_BYTES)
             .patience(Duration::from_secs(60));
         let recorder = recorder.get_or_init(|| builder.start().expect("the recorder starts"));
-        started.store(true, Ordering::Release);
-        let until = Instant::now() + LENGTH;
-        while Instant::now() < until {
-            thread::sleep(Duration::from_millis(50));
+        start.wait();
+        loop {
+            // Asked first: what is seen last is seen when all have recorded, and live.
+            let is_last = done.load(Ordering::Relaxed) == THREADS;
             let status = recorder.status();
             largest.0 = largest.0.max(shared_bytes(&arenas));
-            if status.memory_bytes > largest.2.memory_bytes {
-                largest.2 = status;
+            largest.2.memory_bytes = largest.2.memory_bytes.max(status.memory_bytes);
+            if is_last {
+                largest.2.rings = status.rings;
+                break;
             }
+            thread::sleep(Duration::from_millis(10));
         }
-        over.store(true, Ordering::Relaxed);
         let [_, peak] = resident_bytes();
         largest.1 = peak - before;
+        end.wait();
     });
     let recorder = recorder.into_inner().expect("it was started");
     let stopped = recorder.stop().expect("a clean end");
@@ -130,18 +132,12 @@ fn child_main() {
     capture.assert_each_slot_once();
 }
 
-/// As fast as it goes, until it is over; at least once. Gives the records that it attempted.
-fn record_until(thread: u64, over: &AtomicBool) -> u64 {
-    let mut attempted = 0;
-    loop {
-        for number in 0..64 {
-            let _trace = trace::enter(TraceId::from_key("thread", (thread << 32 | number) as i64));
-            let _span = measure!(WORK);
-            record_histogram(NUMBER, thread << 32 | number);
-        }
-        attempted += 2 * 64;
-        if over.load(Ordering::Relaxed) {
-            return attempted;
-        }
+/// As fast as it goes. Gives the records that it attempted.
+fn record(thread: u64) -> u64 {
+    for number in 0..SPANS {
+        let _trace = trace::enter(TraceId::from_key("thread", (thread << 32 | number) as i64));
+        let _span = measure!(WORK);
+        record_histogram(NUMBER, thread << 32 | number);
     }
+    2 * SPANS
 }
