@@ -7,6 +7,7 @@ mod bench;
 mod calibrate_diff;
 mod chromium;
 mod overhead;
+mod peers;
 mod python;
 mod shell;
 mod test;
