@@ -37,3 +37,19 @@ fn main() -> anyhow::Result<()> {
         Chore::CalibrateDiff(args) => calibrate_diff::run(&args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("xtask bench --peers --quick --only puffin,durability").is_ok());
+        assert!(parse("xtask bench --only read").is_ok());
+        assert!(
+            parse("xtask bench --quick").is_err(),
+            "there is no quick run but of --peers"
+        );
+    }
+}

@@ -29,6 +29,7 @@ use record::{Extent, Runner};
 use subject::Subject;
 
 #[derive(clap::Args)]
+#[group(id = "peers-args")]
 pub(crate) struct Args {
     /// Measure against what else a user could pick instead
     #[arg(long)]
@@ -164,7 +165,7 @@ fn record(args: &Args, choice: &Choice, scratch: &Path, raw: &mut Raw) -> Result
             }
         } else {
             Extent {
-                rounds: 5,
+                rounds: 3,
                 bursts: 150,
                 seconds: 1.0,
                 spans: 10_000_000,
