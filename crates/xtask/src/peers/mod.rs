@@ -24,7 +24,7 @@ use anyhow::{Context, Result, ensure};
 use perf_render::{TextStyle, markdown, text};
 
 use crate::shell;
-use raw::Raw;
+use raw::{Raw, Run};
 use record::{Extent, Runner};
 use subject::Subject;
 
@@ -103,12 +103,26 @@ pub(crate) fn run(args: &Args, only: Option<&str>, scratch: &Path, machine: Stri
         return show(args, &serde_json::from_slice(&kept)?, scratch);
     }
     let choice = Choice::of(only)?;
-    let mut raw = Raw {
-        date: today()?,
-        machine,
-        quick: args.quick,
-        ..Raw::default()
-    };
+    let kept = scratch.join("peers.json");
+    // Parts that are not measured now stay as they were measured last.
+    let mut raw: Raw = fs::read(&kept)
+        .ok()
+        .and_then(|kept| serde_json::from_slice(&kept).ok())
+        .unwrap_or_default();
+    for part in &choice.parts {
+        let run = Run {
+            date: today()?,
+            machine: machine.clone(),
+            quick: args.quick,
+            skipped: Vec::new(),
+        };
+        raw.runs.insert((*part).to_owned(), run);
+        match *part {
+            "recording" => raw.recording.clear(),
+            "durability" => raw.deaths.clear(),
+            _ => raw.analysis.clear(),
+        }
+    }
     let build = |arguments: &[&str]| {
         shell::run(shell::cargo().args(["build", "--release"]).args(arguments))
     };
@@ -126,16 +140,16 @@ pub(crate) fn run(args: &Args, only: Option<&str>, scratch: &Path, machine: Stri
         let threads: &[usize] = if args.quick { &[2] } else { &[1, 2] };
         analysis::run(sizes, threads, scratch, &mut raw)?;
     }
-    let path = scratch.join("peers.json");
-    fs::write(&path, serde_json::to_string_pretty(&raw)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&kept, serde_json::to_string_pretty(&raw)?)
+        .with_context(|| format!("cannot write {}", kept.display()))?;
     show(args, &raw, scratch)?;
-    println!("raw figures: {}", path.display());
+    println!("raw figures: {}", kept.display());
     Ok(())
 }
 
 fn record(args: &Args, choice: &Choice, scratch: &Path, raw: &mut Raw) -> Result<()> {
-    let bench = build::bench(&mut raw.skipped)?;
+    let mut skipped = Vec::new();
+    let bench = build::bench(&mut skipped)?;
     let mut subjects = choice.subjects.clone();
     if !bench.has_tracy {
         subjects.retain(|subject| subject.name != "tracy");
@@ -145,11 +159,19 @@ fn record(args: &Args, choice: &Choice, scratch: &Path, raw: &mut Raw) -> Result
     if wants_lttng && bench.lttng.is_some() {
         match build::SessionDaemon::start() {
             Ok(started) => daemon = Some(started),
-            Err(error) => raw.skipped.push(format!("LTTng-UST: {error:#}")),
+            Err(error) => skipped.push(format!("LTTng-UST: {error:#}")),
         }
     }
     if daemon.is_none() {
         subjects.retain(|subject| subject.name != "lttng");
+    }
+    for part in choice
+        .parts
+        .iter()
+        .filter(|&&part| part != "analysis")
+        .take(1)
+    {
+        skipped.drain(..).for_each(|why| raw.skip(part, why));
     }
     let runner = Runner {
         bench: &bench,

@@ -7,21 +7,39 @@ use serde::{Deserialize, Serialize};
 /// Figures by name, as the measured programs print them.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
-/// All of one run.
+/// All that was measured: the newest run of each part.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Raw {
-    /// When it began, UTC.
-    pub(crate) date: String,
-    pub(crate) machine: String,
-    /// Whether it was a short run, of which little is to be concluded.
-    pub(crate) quick: bool,
+    /// When and how each part was measured, by its name.
+    pub(crate) runs: BTreeMap<String, Run>,
     /// By the subject's name.
     pub(crate) recording: BTreeMap<String, Recording>,
     /// By the subject's name: a process that was killed each.
     pub(crate) deaths: BTreeMap<String, Vec<Death>>,
     pub(crate) analysis: Vec<Task>,
-    /// What could not be measured here, and why.
+}
+
+/// When and how a part was measured.
+#[derive(Default, Clone, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// When it began, UTC.
+    pub(crate) date: String,
+    pub(crate) machine: String,
+    /// Whether it was a short run, of which little is to be concluded.
+    pub(crate) quick: bool,
+    /// What could not be measured, and why.
     pub(crate) skipped: Vec<String>,
+}
+
+impl Raw {
+    /// Notes that something of a part could not be measured.
+    pub(crate) fn skip(&mut self, part: &str, why: String) {
+        self.runs
+            .entry(part.to_owned())
+            .or_default()
+            .skipped
+            .push(why);
+    }
 }
 
 /// What was measured of a subject's recording.

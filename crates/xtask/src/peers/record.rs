@@ -132,10 +132,10 @@ impl Runner<'_> {
     }
 }
 
-/// Measures all of `subjects` into `raw`.
+/// Measures all of `subjects` into `raw`. A peer that fails is left out from there on, and the page says so.
 ///
 /// # Errors
-/// When one of them cannot be measured.
+/// When we ourselves cannot be measured.
 pub(crate) fn run(
     runner: &Runner<'_>,
     subjects: &[&'static Subject],
@@ -143,6 +143,7 @@ pub(crate) fn run(
     raw: &mut Raw,
 ) -> Result<()> {
     let bursts = extent.bursts.to_string();
+    let mut failed = Vec::new();
     for round in 0..extent.rounds {
         println!("── recording, round {} of {}", round + 1, extent.rounds);
         // Forth and back, so that what changes with time hits all alike.
@@ -151,18 +152,28 @@ pub(crate) fn run(
             order.reverse();
         }
         for subject in order {
+            if failed.contains(&subject.name) {
+                continue;
+            }
             let kept = raw.recording.entry(subject.name.to_owned()).or_default();
-            one_round(runner, subject, extent, &bursts, kept)
-                .with_context(|| format!("cannot measure {}", subject.title))?;
+            match one_round(runner, subject, extent, &bursts, kept) {
+                Ok(()) => {}
+                Err(error) if subject.is_peer() => {
+                    raw.skip("recording", format!("{}: {error:#}", subject.title));
+                    failed.push(subject.name);
+                }
+                Err(error) => return Err(error.context(subject.title)),
+            }
         }
     }
     for subject in subjects {
         let kept = raw.recording.entry(subject.name.to_owned()).or_default();
         match runner.instructions(subject) {
             Ok(instructions) => kept.instructions = Some(instructions),
-            Err(error) => raw
-                .skipped
-                .push(format!("instructions of {}: {error:#}", subject.title)),
+            Err(error) => raw.skip(
+                "recording",
+                format!("instructions of {}: {error:#}", subject.title),
+            ),
         }
     }
     runner.directory()?;

@@ -12,6 +12,13 @@ pub(crate) struct Subject {
     pub(crate) has_file: bool,
 }
 
+impl Subject {
+    /// Whether it is somebody else's.
+    pub(crate) fn is_peer(&self) -> bool {
+        ![READS, OURS].contains(&self.name)
+    }
+}
+
 /// The name of this project's own recorder.
 pub(crate) const OURS: &str = "ours";
 /// The name of the two bare clock reads.

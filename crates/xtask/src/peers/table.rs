@@ -10,12 +10,15 @@ use super::wins;
 pub(crate) fn document(raw: &Raw) -> Document {
     let mut document = Document::new();
     document.heading("Against its peers");
-    let extent = if raw.quick {
-        ", a quick run: figures waver"
-    } else {
-        ""
-    };
-    document.paragraph(format!("{}, {}{extent}.", raw.date, raw.machine));
+    for (part, run) in &raw.runs {
+        let extent = if run.quick {
+            ", a quick run: figures waver"
+        } else {
+            ""
+        };
+        let (date, machine) = (&run.date, &run.machine);
+        document.paragraph(format!("{part}: {date}, {machine}{extent}."));
+    }
     if !raw.recording.is_empty() {
         document.paragraph(
             "One span, recorded and kept. A ratio is to two bare clock reads of the same moment in the same process, the \
@@ -54,7 +57,7 @@ pub(crate) fn document(raw: &Raw) -> Document {
             "No peer does better in anything measured.".to_owned(),
         ));
     }
-    for skipped in &raw.skipped {
+    for skipped in raw.runs.values().flat_map(|run| &run.skipped) {
         document.note(note(Tone::Plain, format!("Not measured: {skipped}")));
     }
     document

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use perf_render::{Block, Cell, Document, Table, TextStyle, markdown, text};
 
-use super::raw::{Death, Figures, Raw, Recording, Task};
+use super::raw::{Death, Figures, Raw, Recording, Run, Task};
 use super::{Choice, chart, table, wins};
 
 fn figures(values: &[(&str, f64)]) -> Figures {
@@ -66,9 +66,14 @@ fn raw() -> Raw {
         acknowledged,
         found,
     };
-    Raw {
+    let run = Run {
         date: "2026-01-01".to_owned(),
         machine: "a machine".to_owned(),
+        quick: false,
+        skipped: vec!["LTTng-UST: no such package".to_owned()],
+    };
+    Raw {
+        runs: BTreeMap::from([("recording".to_owned(), run)]),
         recording: BTreeMap::from([
             ("reads".to_owned(), recording(1.0, 0.0)),
             ("ours".to_owned(), recording(1.1, 1e6)),
@@ -83,8 +88,6 @@ fn raw() -> Raw {
             task("DuckDB", 8.0, Some(true)),
             task("Polars", 1.0, Some(false)),
         ],
-        skipped: vec!["LTTng-UST: no such package".to_owned()],
-        quick: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use perf_render::number;
 
 use super::raw::{Raw, Recording, Task, median};
-use super::subject::{OURS, READS, named};
+use super::subject::{OURS, named};
 use super::table::measured;
 
 /// The name of our program in `analysis`.
@@ -112,7 +112,7 @@ fn threads(count: usize) -> String {
 fn recording(raw: &Raw, ours: &Recording, figure: &Figure) -> Option<String> {
     let ours = (figure.of)(ours)?;
     let better: Vec<String> = measured(raw)
-        .filter(|(subject, _)| ![OURS, READS].contains(&subject.name))
+        .filter(|(subject, _)| subject.is_peer())
         .filter_map(|(subject, figures)| {
             let theirs = (figure.of)(figures).filter(|&theirs| theirs < ours)?;
             let shown = (figure.shown)(theirs);
