@@ -51,7 +51,7 @@ def polars_answer(question, spans, threads, rest):
     source = pl.scan_parquet(spans)
     took = pl.col("duration_ns")
     if question == "exact":
-        quantiles = [took.quantile(q, interpolation="lower").alias(str(q)) for q in QUANTILES]
+        quantiles = [took.quantile(q, interpolation="equiprobable").alias(str(q)) for q in QUANTILES]
         query = (
             source.filter(pl.col("outcome") == "ok")
             .group_by("event")

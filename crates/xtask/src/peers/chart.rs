@@ -137,6 +137,15 @@ pub(crate) fn bars(title: &str, below: &str, bars: &[Bar]) -> Result<String> {
     Ok(svg)
 }
 
+/// A label only where there is room for one: at a million, ten million and so on.
+fn power_of_ten(value: f64) -> String {
+    if (value.log10() - value.log10().round()).abs() < 1e-9 {
+        format!("{} million", perf_render::number::number(value / 1e6))
+    } else {
+        String::new()
+    }
+}
+
 /// Lines on two logarithmic axes, as SVG.
 ///
 /// # Errors
@@ -168,7 +177,9 @@ pub(crate) fn lines(title: &str, lines: &[(String, Vec<(f64, f64)>)]) -> Result<
             .configure_mesh()
             .x_desc("spans in the capture")
             .y_desc("time, s")
-            .x_label_formatter(&|value| perf_render::number::number(*value))
+            .light_line_style(TRANSPARENT)
+            .x_labels(12)
+            .x_label_formatter(&|value| power_of_ten(*value))
             .y_label_formatter(&|value| perf_render::number::number(*value))
             .draw()
             .map_err(|error| anyhow!("cannot draw: {error}"))?;
@@ -180,7 +191,7 @@ pub(crate) fn lines(title: &str, lines: &[(String, Vec<(f64, f64)>)]) -> Result<
             let colour = if is_ours {
                 RGBColor(0, 80 + shade, 150 + shade)
             } else {
-                RGBColor(110 + shade, 110 + shade, 110 + shade)
+                RGBColor(90 + shade / 2, 90 + shade / 2, 90 + shade / 2)
             };
             let line = PathElement::new(points.clone(), colour.stroke_width(2));
             chart
