@@ -51,6 +51,9 @@ pub(crate) struct Args {
 /// The parts of a run, which `--only` may name beside subjects.
 const PARTS: [&str; 3] = ["recording", "durability", "analysis"];
 
+/// The file of the raw figures.
+const KEPT: &str = "peers.json";
+
 /// What `--only` leaves.
 struct Choice {
     parts: Vec<&'static str>,
@@ -103,7 +106,7 @@ pub(crate) fn run(args: &Args, only: Option<&str>, scratch: &Path, machine: Stri
         return show(args, &serde_json::from_slice(&kept)?, scratch);
     }
     let choice = Choice::of(only)?;
-    let kept = scratch.join("peers.json");
+    let kept = scratch.join(KEPT);
     // Parts that are not measured now stay as they were measured last.
     let mut raw: Raw = fs::read(&kept)
         .ok()
@@ -140,8 +143,7 @@ pub(crate) fn run(args: &Args, only: Option<&str>, scratch: &Path, machine: Stri
         let threads: &[usize] = if args.quick { &[2] } else { &[1, 2] };
         analysis::run(sizes, threads, scratch, &mut raw)?;
     }
-    fs::write(&kept, serde_json::to_string_pretty(&raw)?)
-        .with_context(|| format!("cannot write {}", kept.display()))?;
+    keep(&raw, scratch)?;
     show(args, &raw, scratch)?;
     println!("raw figures: {}", kept.display());
     Ok(())
@@ -194,11 +196,20 @@ fn record(args: &Args, choice: &Choice, scratch: &Path, raw: &mut Raw) -> Result
             }
         };
         record::run(&runner, &subjects, &extent, raw)?;
+        keep(raw, scratch)?;
     }
     if choice.has("durability") {
         durability::run(&runner, &subjects, if args.quick { 2 } else { 10 }, raw)?;
+        keep(raw, scratch)?;
     }
     Ok(())
+}
+
+/// Writes the raw figures. A run that is broken off has those of the parts that were done.
+fn keep(raw: &Raw, scratch: &Path) -> Result<()> {
+    let path = scratch.join(KEPT);
+    fs::write(&path, serde_json::to_string_pretty(raw)?)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Prints the tables, and writes them and the charts beside the raw figures.
