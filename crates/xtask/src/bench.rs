@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{overhead, shell};
+use crate::{overhead, peers, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -20,21 +20,17 @@ pub(crate) struct Args {
     /// Where captures of several gigabytes may lie for a while
     #[arg(long, default_value = "target/bench")]
     scratch: PathBuf,
-    /// Only recording, or only reading
-    #[arg(long, value_enum)]
-    only: Option<Part>,
+    /// Only this: `record` or `read`; with --peers also names of peers and parts, separated by commas
+    #[arg(long)]
+    only: Option<String>,
     /// Measure what capture costs whole programs instead, with and without it in turns
     #[arg(long)]
     overhead: bool,
     /// Rounds of each program for `--overhead`, of some 15 s
     #[arg(long, default_value_t = 24)]
     rounds: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    Record,
-    Read,
+    #[command(flatten)]
+    peers: peers::Args,
 }
 
 /// Figures by name, as the measured programs print them.
@@ -43,6 +39,12 @@ type Figures = BTreeMap<String, f64>;
 pub(crate) fn run(args: &Args) -> Result<()> {
     let scratch = shell::root().join(&args.scratch);
     std::fs::create_dir_all(&scratch)?;
+    let only = args.only.as_deref();
+    if args.peers.peers {
+        return peers::run(&args.peers, only, &scratch, machine());
+    }
+    let is_part = matches!(only, None | Some("record" | "read"));
+    ensure!(is_part, "--only takes `record` or `read`");
     if args.overhead {
         println!("{}", machine());
         ensure!(args.rounds >= 2, "an interval takes two rounds at least");
@@ -66,10 +68,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "synth",
     ]))?;
     println!("{}", machine());
-    if args.only != Some(Part::Read) {
+    if only != Some("read") {
         record(args, &scratch)?;
     }
-    if args.only != Some(Part::Record) {
+    if only != Some("record") {
         read(args, &scratch)?;
     }
     Ok(())

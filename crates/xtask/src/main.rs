@@ -7,6 +7,7 @@ mod bench;
 mod calibrate_diff;
 mod chromium;
 mod overhead;
+mod peers;
 mod python;
 mod shell;
 mod soak;
@@ -38,5 +39,21 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(args) => bench::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::CalibrateDiff(args) => calibrate_diff::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("xtask bench --peers --quick --only puffin,durability").is_ok());
+        assert!(parse("xtask bench --only read").is_ok());
+        assert!(
+            parse("xtask bench --quick").is_err(),
+            "there is no quick run but of --peers"
+        );
     }
 }

@@ -1,0 +1,278 @@
+//! The reading half: the same questions to `perf-analyze`, of a capture, and to DuckDB and Polars, of its spans as Parquet.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::ask::{Answer, Asked, agree, ask, our_answer};
+use super::raw::{Raw, Task};
+use super::wins::PRODUCT;
+use crate::{python, shell};
+
+/// The rule of `sla`: its event and its bound, ns. Some 2 % of these spans are over it.
+const RULE: (&str, u64) = ("STAGE_7_SLOW", 10_000);
+
+/// No further rounds of a question after so long, s.
+const ENOUGH_S: f64 = 8.0;
+
+/// What is asked.
+struct Question {
+    /// In the tables.
+    title: &'static str,
+    /// Its name in `analysis.py`.
+    name: &'static str,
+    /// The command line of `perf-analyze` before the capture.
+    ours: &'static [&'static str],
+    engines: &'static [&'static str],
+}
+
+const QUESTIONS: [Question; 5] = [
+    Question {
+        title: "report",
+        name: "report",
+        ours: &["report"],
+        engines: &[],
+    },
+    Question {
+        title: "percentiles, approximate",
+        name: "bins",
+        ours: &["report", "--scan"],
+        engines: &["DuckDB"],
+    },
+    Question {
+        title: "percentiles, exact",
+        name: "exact",
+        ours: &["report", "--exact"],
+        engines: &["DuckDB", "Polars"],
+    },
+    Question {
+        title: "traces",
+        name: "traces",
+        ours: &["traces"],
+        engines: &["DuckDB", "Polars"],
+    },
+    Question {
+        title: "sla",
+        name: "sla",
+        ours: &["sla", "--sla", "STAGE_7_SLOW:p50<10us"],
+        engines: &["DuckDB", "Polars"],
+    },
+];
+
+/// A capture, its copy of another seed, and its spans as Parquet.
+struct Files {
+    spans: u64,
+    capture: PathBuf,
+    other: PathBuf,
+    tables: PathBuf,
+}
+
+/// Asks everything of captures of these sizes on these numbers of threads.
+///
+/// # Errors
+/// When `perf-analyze` fails, or the disk is full.
+pub(crate) fn run(sizes: &[u64], threads: &[usize], scratch: &Path, raw: &mut Raw) -> Result<()> {
+    python::ensure();
+    let has_engines = python::python(&["-c", "import duckdb, polars"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !has_engines {
+        raw.skip(
+            "analysis",
+            "DuckDB and Polars: target/venv has them not".to_owned(),
+        );
+    }
+    let most = sizes.iter().max();
+    for spans in sizes {
+        // The largest is only asked on the most threads.
+        let threads = if Some(spans) == most && threads.len() > 1 {
+            &threads[threads.len() - 1..]
+        } else {
+            threads
+        };
+        let &spans = spans;
+        println!("── analysis of {spans} spans");
+        let files = Files {
+            spans,
+            capture: scratch.join(format!("synth-{spans}.bin")),
+            other: scratch.join("synth-other.bin"),
+            tables: scratch.join("tables"),
+        };
+        let outcome = one_size(&files, threads, has_engines, raw);
+        for left in [&files.tables, &files.other] {
+            let _ = fs::remove_dir_all(left).or_else(|_| fs::remove_file(left));
+        }
+        outcome?;
+    }
+    Ok(())
+}
+
+fn one_size(files: &Files, threads: &[usize], has_engines: bool, raw: &mut Raw) -> Result<()> {
+    let many = files.spans > 10_000_000;
+    generate(files.spans, 1, &files.capture)?;
+    generate(files.spans, 2, &files.other)?;
+    for &threads in threads {
+        // The tables that the engines read; they stay until all was asked.
+        let export = || {
+            let _ = fs::remove_dir_all(&files.tables);
+            let mut command = analyze(&["export", "--table", "spans"], threads);
+            command.arg(&files.capture).arg("-o").arg(&files.tables);
+            command
+        };
+        let (task, _) = ours(
+            files,
+            ("export", ""),
+            threads,
+            if many { 1 } else { 3 },
+            export,
+        )?;
+        raw.analysis.push(task);
+        let engines: &[&str] = if has_engines {
+            &["DuckDB", "Polars"]
+        } else {
+            &[]
+        };
+        let out = files.tables.join("engine.parquet").display().to_string();
+        for engine in engines {
+            theirs(
+                files,
+                engine,
+                ("export", "export"),
+                threads,
+                &[&out],
+                None,
+                raw,
+            );
+        }
+        let _ = fs::remove_file(&out);
+        for question in &QUESTIONS {
+            let names = (question.title, question.name);
+            let (task, answer) = ours(files, names, threads, if many { 3 } else { 5 }, || {
+                let mut command = analyze(question.ours, threads);
+                command.args(["--format", "json"]).arg(&files.capture);
+                command
+            })?;
+            raw.analysis.push(task);
+            for engine in question.engines.iter().filter(|_| has_engines) {
+                let bound = RULE.1.to_string();
+                theirs(
+                    files,
+                    engine,
+                    names,
+                    threads,
+                    &[RULE.0, &bound],
+                    Some(&answer),
+                    raw,
+                );
+            }
+        }
+        let (task, _) = ours(files, ("diff with another", ""), threads, 3, || {
+            let mut command = analyze(&["diff", "--format", "json"], threads);
+            command.arg(&files.capture).arg(&files.other);
+            command
+        })?;
+        raw.analysis.push(task);
+    }
+    Ok(())
+}
+
+/// Writes a capture of the generated load unless it is there.
+fn generate(spans: u64, seed: u64, path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut synth = Command::new(shell::root().join("target/release/examples/synth"));
+    shell::run(synth.arg(spans.to_string()).arg(path).arg(seed.to_string()))
+}
+
+fn analyze(arguments: &[&str], threads: usize) -> Command {
+    let mut command = Command::new(shell::root().join("target/release/perf-analyze"));
+    command
+        .args(arguments)
+        .args(["--threads", &threads.to_string()]);
+    command
+}
+
+/// Our own answer to a question of a title and a name, and how it was come by.
+fn ours(
+    files: &Files,
+    (title, name): (&str, &str),
+    threads: usize,
+    rounds: usize,
+    command: impl Fn() -> Command,
+) -> Result<(Task, Answer)> {
+    let mut asked: Vec<Asked> = Vec::new();
+    // What takes long is asked once: it wavers less.
+    let mut spent = 0.0;
+    while asked.len() < rounds && spent < ENOUGH_S {
+        asked.push(ask(&mut command()).with_context(|| format!("perf-analyze, {title}"))?);
+        spent = asked.iter().map(|asked| asked.seconds).sum();
+    }
+    let most = |of: fn(&Asked) -> u64| asked.iter().map(of).max().unwrap_or(0);
+    let task = Task {
+        question: title.to_owned(),
+        program: PRODUCT.to_owned(),
+        spans: files.spans,
+        threads,
+        seconds: asked.iter().map(|asked| asked.seconds).collect(),
+        anonymous_kib: most(|asked| asked.anonymous_kib),
+        peak_kib: most(|asked| asked.peak_kib),
+        read_bytes: most(|asked| asked.read_bytes),
+        file_bytes: fs::metadata(&files.capture)?.len(),
+        agrees: None,
+    };
+    let printed = asked.last().map(|asked| our_answer(name, &asked.printed));
+    Ok((task, printed.unwrap_or_default()))
+}
+
+/// An engine's answer, held against ours if there is one. That it has none is no failure of the run.
+fn theirs(
+    files: &Files,
+    engine: &str,
+    (title, name): (&str, &str),
+    threads: usize,
+    rest: &[&str],
+    ours: Option<&Answer>,
+    raw: &mut Raw,
+) {
+    let spans = files.tables.join("spans/*.parquet").display().to_string();
+    let count = threads.to_string();
+    let script = ["crates/bench/analysis.py", engine, name, &spans, &count];
+    let asked = match ask(&mut python::python(&[&script[..], rest].concat())) {
+        Ok(asked) => asked,
+        Err(error) => {
+            let spans = files.spans;
+            raw.skip(
+                "analysis",
+                format!("{engine}, {title} of {spans} spans: {error:#}"),
+            );
+            return;
+        }
+    };
+    let answer: Answer =
+        serde_json::from_value(asked.printed["answer"].clone()).unwrap_or_default();
+    raw.analysis.push(Task {
+        question: title.to_owned(),
+        program: engine.to_owned(),
+        spans: files.spans,
+        threads,
+        seconds: asked.printed["seconds"].as_f64().into_iter().collect(),
+        anonymous_kib: asked.anonymous_kib,
+        peak_kib: asked
+            .peak_kib
+            .max(asked.printed["peak_kib"].as_u64().unwrap_or(0)),
+        read_bytes: asked.read_bytes,
+        file_bytes: bytes_in(&files.tables.join("spans")),
+        agrees: ours.map(|ours| agree(ours, &answer)),
+    });
+}
+
+/// The size of the files in a directory.
+fn bytes_in(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| Some(entry.metadata().ok()?.len()))
+        .sum()
+}
