@@ -151,7 +151,7 @@ pub(crate) fn document(attached: &Attached) -> Document {
                 tone: Tone::Dim,
                 message: match one.flight {
                     Some(_) => "what the window held is in that file, safe on the disk".to_owned(),
-                    None => "all that was recorded is in that file, safe on the disk".to_owned(),
+                    None => "all that was recorded is in the capture, safe on the disk".to_owned(),
                 },
                 remedy: Some(format!("perf-analyze report {}", quoted(path))),
             });

@@ -148,6 +148,11 @@ impl Front {
         }
         let path = self.path.clone().ok_or(SnapshotError::NoFile)?;
         self.flush()?;
-        Ok(path)
+        // Of several parts the newest.
+        Ok(self
+            .shared
+            .files
+            .as_ref()
+            .map_or(path, |files| files.path()))
     }
 }

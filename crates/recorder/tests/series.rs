@@ -71,6 +71,8 @@ fn parts_are_files_of_one_size_that_follow_one_another() {
     let current = format!("x.{:05}.bin", status.parts.begun - 1);
     assert_eq!(status.capture, Some(path.join(current)));
     assert_eq!(status.bytes, bytes_in(path));
+    let newest = recorder.snapshot("of all").expect("a file");
+    assert_eq!(Some(newest), recorder.status().capture);
     let stopped = recorder.stop().expect("a clean end");
     assert_eq!((stopped.records, stopped.lost.total()), (NUMBERS, 0));
     assert_eq!(stopped.bytes, bytes_in(path));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use perf_format::{LossCause, SelfCost};
+use perf_format::{LossCause, SelfCost, Warning as Note, WarningCode};
 
 use super::result::{CaptureState, CaptureSummary, ClockSummary, RecorderCost};
 use super::rows::unnamed;
@@ -232,7 +232,9 @@ pub(crate) fn warnings(
     }
     kinds.extend(switched_off(capture).into_iter().take(MAX_NOTES));
     let notes = capture.notes.warnings.iter();
-    let notes = notes.filter(|note| !is_switch(note)).take(MAX_NOTES);
+    // That old parts go is what was asked for; which parts there are the summary says.
+    let is_news = |note: &&Note| !is_switch(note) && note.code != WarningCode::RETENTION;
+    let notes = notes.filter(is_news).take(MAX_NOTES);
     kinds.extend(notes.map(|note| WarningKind::Recorder {
         message: note.message.clone(),
     }));
