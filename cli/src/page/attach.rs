@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use perf_recorder::control::{ControlError, RemoteFlight, RemoteStatus};
+use perf_recorder::FlightStatus;
+use perf_recorder::control::{ControlError, RemoteStatus};
 use perf_render::escape::bounded;
 use perf_render::number::{bytes, count, nanos_inline};
 use perf_render::{Cell, Column, Document, Fact, Keep, Note, Row, Table, Tone};
@@ -119,7 +120,7 @@ impl One {
 }
 
 impl Flight {
-    fn new(flight: RemoteFlight) -> Flight {
+    fn new(flight: FlightStatus) -> Flight {
         let last = flight.last_snapshot;
         Flight {
             last_ns: ns(flight.last),

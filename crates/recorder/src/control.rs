@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use perf_arena::DirectoryError;
 
-pub use client::{ANSWER_WITHIN, Listed, Remote, RemoteFlight, RemoteStatus, list, of_process};
+pub use client::{ANSWER_WITHIN, Listed, Remote, RemoteStatus, list, of_process};
 pub use protocol::{MAX_REQUEST_BYTES, VERSION};
 pub use server::SLOWEST_CLIENT;
 pub(crate) use server::{Control, start};

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::StartError;
-use crate::machine;
 use crate::parts::names;
+use crate::{flight, machine};
 
 /// How many names are tried in a directory before giving up: recorders of one process, started in one second.
 const NAMES_TRIED: u32 = 1_000;
@@ -167,7 +167,7 @@ pub(crate) fn for_child(asked: &Path) -> PathBuf {
 pub(crate) fn base(asked: &Path) -> Result<PathBuf, StartError> {
     if !is_directory(asked) {
         let base = absolute(asked);
-        let first = base.with_extension("00000.bin");
+        let first = flight::part_path(&base, 0);
         return match [&base, &first]
             .iter()
             .find(|path| path.symlink_metadata().is_ok())

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::ControlError;
 use super::protocol::{self, MAX_ANSWER_BYTES, Request};
 use super::socket::{self, Found, Lines, say};
+use crate::flight::FlightStatus;
 
 /// How long a recorder may take to answer.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -48,29 +49,9 @@ pub struct RemoteStatus {
     /// Why it cannot write at present.
     pub failing: Option<String>,
     /// Of a flight recorder.
-    pub flight: Option<RemoteFlight>,
+    pub flight: Option<FlightStatus>,
     /// The file of the snapshot that was asked for.
     pub snapshot: Option<PathBuf>,
-}
-
-/// What a flight recorder says of its window.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct RemoteFlight {
-    /// How far back it shall reach.
-    pub last: Duration,
-    /// How far back it reaches.
-    pub window: Duration,
-    /// Its encoded bytes.
-    pub window_bytes: u64,
-    /// Records in these.
-    pub window_records: u64,
-    /// Parts that were written.
-    pub snapshots: u64,
-    /// The last of them.
-    pub last_snapshot: Option<PathBuf>,
-    /// Triggers that wrote no part of their own.
-    pub suppressed: u64,
 }
 
 /// A recorder in the list, and what it says.
@@ -270,7 +251,7 @@ impl RemoteStatus {
                 .unwrap_or(0)
         };
         let ms = |facts: &HashMap<String, String>, key| Duration::from_millis(number(facts, key));
-        let flight = facts.contains_key("flight_ms").then(|| RemoteFlight {
+        let flight = facts.contains_key("flight_ms").then(|| FlightStatus {
             last: ms(&facts, "flight_ms"),
             window: ms(&facts, "window_ms"),
             window_bytes: number(&facts, "window_bytes"),
@@ -278,6 +259,7 @@ impl RemoteStatus {
             snapshots: number(&facts, "snapshots"),
             last_snapshot: facts.get("last_snapshot").map(PathBuf::from),
             suppressed: number(&facts, "suppressed"),
+            failing: facts.get("failing").cloned(),
         });
         Self {
             is_on: match facts.get("recording").map(String::as_str) {

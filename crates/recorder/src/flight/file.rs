@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use crate::parts::names;
 use crate::path::CAPTURE_MODE;
 
 /// The path of a part: `x.bin` → `x.00003.bin`.
 pub(crate) fn part_path(base: &Path, part: u32) -> PathBuf {
-    base.with_extension(format!("{part:05}.bin"))
+    let stem = base.file_stem().unwrap_or_default();
+    base.with_file_name(names::name_of(stem, part))
 }
 
 /// What a part is called until it is complete.
@@ -45,7 +47,7 @@ pub(super) fn write(
         let _ = fs::remove_file(&unfinished);
         return Err(error);
     }
-    sync_directory_of(&path)?;
+    names::sync_directory_of(&path)?;
     Ok(path)
 }
 
@@ -60,10 +62,4 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
         }
         other => Ok(other?),
     }
-}
-
-/// Makes a new name survive a crash of the host.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }

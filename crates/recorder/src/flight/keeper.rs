@@ -44,10 +44,9 @@ impl Keeper {
         flight: &Flight,
         desk: Arc<Desk>,
         header: FileHeader,
-        window_bytes: u64,
+        most_bytes: u64,
     ) -> Self {
         let kept = flight.kept();
-        let most_bytes = window_bytes / 4 * 3;
         Self {
             desk,
             watch: Watch::new(flight.limits.clone(), header.clock.ticks_per_second),

@@ -10,7 +10,7 @@ use perf_format::{FileHeader, WarningCode};
 use signal_hook::SigId;
 
 use super::desk::{Desk, Order};
-use super::window::{SharedWindow, Window, WindowOutlet};
+use super::window::{SharedWindow, Window, WindowOutlet, share_of};
 use super::{Flight, FlightStatus, Keeper, compose, file, panic};
 use crate::error::{SnapshotError, StartError};
 use crate::live::Shared;
@@ -74,7 +74,7 @@ impl Starting {
             flight,
             Arc::clone(&desk),
             header.clone(),
-            reader.size_bytes(),
+            share_of(reader.size_bytes()),
         );
         let window = SharedWindow::new(Window::new(reader, flight.kept()));
         let outlet = WindowOutlet {

@@ -62,9 +62,14 @@ pub(super) struct Window {
     most_bytes: u64,
 }
 
+/// What of a spool of so many bytes is the window's. The rest takes what comes while a part is being written.
+pub(super) fn share_of(spool_bytes: u64) -> u64 {
+    spool_bytes / 4 * 3
+}
+
 impl Window {
     pub(super) fn new(reader: SpoolReader, keep: Duration) -> Self {
-        let most_bytes = reader.size_bytes() / 4 * 3;
+        let most_bytes = share_of(reader.size_bytes());
         Self {
             reader,
             frames: VecDeque::new(),

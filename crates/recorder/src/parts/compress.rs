@@ -57,10 +57,8 @@ pub(super) fn compress(
         let _ = fs::remove_file(&temporary);
     }
     renamed?;
-    if let Some(directory) = names::directory_of(&target) {
-        // Only then is it safe to do without the other.
-        names::sync_directory(directory)?;
-    }
+    // Only then is it safe to do without the other.
+    names::sync_directory_of(&target)?;
     told(hook, Handoff::PartRenamed);
     fs::remove_file(&part.path)
 }

@@ -209,6 +209,11 @@ pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// The same for the name of this file.
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    sync_directory(directory_of(path).unwrap_or(Path::new(".")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

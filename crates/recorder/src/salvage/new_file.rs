@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::{SalvageError, io_error};
+use crate::parts::names;
+use crate::path::CAPTURE_MODE;
 
 /// Bytes that are written at a time.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -21,26 +23,18 @@ pub(super) fn write<T>(
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o640)
+        .mode(CAPTURE_MODE)
         .open(path);
     let file = file.map_err(io_error("create", path))?;
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, file);
     let filled = fill(&mut out).and_then(|filled| {
         out.flush()?;
         out.get_ref().sync_all()?;
-        sync_directory_of(path)?;
+        names::sync_directory_of(path)?;
         Ok(filled)
     });
     if filled.is_err() {
         let _ = fs::remove_file(path);
     }
     filled.map_err(io_error("write", path))
-}
-
-/// Makes a new name survive a crash of the host.
-pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -327,7 +327,7 @@ fn write(
         let (_, saved) = remainder.close(machine::unix_ns())?;
         Ok(saved)
     })?;
-    let named = fs::rename(&temporary, path).and_then(|()| new_file::sync_directory_of(path));
+    let named = fs::rename(&temporary, path).and_then(|()| names::sync_directory_of(path));
     if named.is_err() {
         let _ = fs::remove_file(&temporary);
     }
