@@ -356,7 +356,10 @@ fn a_disk_that_hangs_keeps_nobody_from_ending_and_the_arena_has_the_rest() {
 #[test]
 fn a_flush_ends_while_others_record_without_a_pause() {
     let disk = Disk::new(|_, length| Ok(length));
+    // Small rings and a small spool: what three storms write while the flush lasts stays within a few megabytes.
     let recorder = builder(&disk)
+        .max_ring_bytes(64 << 10)
+        .spool_bytes(1 << 20)
         .patience(Duration::from_secs(30))
         .start()
         .expect("the recorder starts");

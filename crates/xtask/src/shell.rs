@@ -27,19 +27,23 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Runs `command`, passing its standard output through line by line to `each_line` too.
+/// Runs `command`, passing what it prints through line by line to `each_line` too: its standard output and its
+/// standard error, in the order of a terminal.
 ///
 /// # Errors
 /// When the program cannot be started. Its exit status is the caller's to judge.
 pub(crate) fn run_and_read(command: &mut Command, mut each_line: impl FnMut(&str)) -> Result<bool> {
     use std::io::{BufRead, BufReader, Write};
     let name = command.get_program().to_string_lossy().into_owned();
+    let (output, input) = std::io::pipe().context("no pipe")?;
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(input.try_clone().context("no second end of a pipe")?)
+        .stderr(input)
         .spawn()
         .with_context(|| format!("cannot start `{name}`"))?;
-    let output = child.stdout.take().context("the child's output is piped")?;
+    // The command holds our ends of the pipe, which would keep it from ending.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut stdout = std::io::stdout().lock();
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();

@@ -20,11 +20,21 @@ struct Tally {
     passed: u64,
     failed: u64,
     ignored: u64,
+    /// The lines that say what failed, to be repeated at the end of some ten thousand others.
+    complaints: Vec<String>,
 }
 
 impl Tally {
-    /// Adds the figures of a `test result: …` line, if `line` is one.
+    /// Adds the figures of a `test result: …` line, if `line` is one, and keeps what says that a test failed, or
+    /// that its whole process ended before it could.
     fn read(&mut self, line: &str) {
+        let is_failure = (line.starts_with("test ") && line.ends_with(" ... FAILED"))
+            || line.starts_with("error: ")
+            || (line.starts_with("thread '") && line.contains("panicked at"))
+            || line.contains("process didn't exit successfully");
+        if is_failure {
+            self.complaints.push(line.to_owned());
+        }
         let Some(figures) = line.strip_prefix("test result: ") else {
             return;
         };
@@ -61,6 +71,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             "{} tests are ignored: the project allows none",
             tally.ignored
         );
+    }
+    if !broken.is_empty() {
+        for line in &tally.complaints {
+            println!("{line}");
+        }
     }
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.passed == 0 || tally.ignored > 0 || !broken.is_empty() {
@@ -131,5 +146,19 @@ mod tests {
         tally.read("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
         tally.read("test speaks::of_12_passed ... ok");
         assert_eq!((tally.passed, tally.failed, tally.ignored), (13, 2, 1));
+        assert_eq!(tally.complaints, [] as [&str; 0]);
+    }
+
+    #[test]
+    fn failures_are_kept_for_the_end() {
+        let mut tally = Tally::default();
+        let said = [
+            "test a_thing ... FAILED",
+            "thread 'a_thing' (7) panicked at tests/x.rs:1:2:",
+            "  process didn't exit successfully: `x` (signal: 9, SIGKILL: kill)",
+        ];
+        tally.read("test another ... ok");
+        said.iter().for_each(|line| tally.read(line));
+        assert_eq!(tally.complaints, said);
     }
 }
