@@ -67,7 +67,7 @@ impl Page<'_> {
             .traces
             .flows
             .iter()
-            .filter(|flow| flow.end_to_end.is_some())
+            .filter(|flow| flow.end_to_end.is_some() && !flow.owners.is_empty())
             .collect();
         // What the flow took of everybody's time: rare and slow counts as much as frequent and quick.
         slow.sort_by_key(|flow| std::cmp::Reverse(flow::total_ns(flow)));

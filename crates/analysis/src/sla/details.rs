@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use perf_format::{Columns, EventsChunk, Row, Tag, TagClass};
+use perf_format::{ColumnId, Columns, EventsChunk, Row, Series, Tag, TagClass};
 use rayon::prelude::*;
 
 use super::episodes::Found;
 use super::ledger::{Account, Kept};
 use super::result::{Also, AlsoKind};
-use super::scan::{Scan, Site};
+use super::scan::{Scan, Site, read_columns};
+use super::series::is_hot;
+use super::watch::Watcher;
 use crate::error::Error;
 use crate::report::rows::unnamed;
 use crate::report::survey::KeptChunk;
@@ -45,6 +47,15 @@ pub(super) struct Told {
     annotations: HashMap<u32, BTreeMap<Place, (String, String)>>,
     /// By episode.
     also: BTreeMap<What, (u64, Option<i128>)>,
+}
+
+/// What the rows of a series of a chunk are looked at for.
+enum Use<'a> {
+    Nothing,
+    /// They may be of a trace with a violation.
+    Annotation,
+    /// What else happened; with the rules that spans of the series may break.
+    During(Vec<&'a Watcher>),
 }
 
 #[derive(Default)]
@@ -115,15 +126,19 @@ impl<'a> Details<'a> {
         if !near && !during {
             return Ok(());
         }
+        let met: Vec<u32> = (0..self.episodes.len() as u32)
+            .filter(|number| meets(&&self.episodes[*number as usize]))
+            .collect();
         site.file.read_head(site.entry, &mut seat.bytes)?;
         let Ok(chunk) = EventsChunk::parse(&seat.bytes, site.entry.offset) else {
             return Ok(());
         };
-        let annotated = chunk
-            .series()
-            .iter()
-            .any(|series| series.key.tag.is_annotation());
-        if !(near && annotated || during) {
+        let uses: Vec<Use<'_>> = (chunk.series().iter())
+            .map(|series| self.use_of(series, site, near, &met))
+            .collect();
+        let is_during = uses.iter().any(|each| matches!(each, Use::During(_)));
+        let is_annotated = uses.iter().any(|each| matches!(each, Use::Annotation));
+        if !is_during && !(is_annotated && self.has_violation(seat, site)?) {
             return Ok(());
         }
         site.file.read_chunk(site.entry, &mut seat.bytes)?;
@@ -137,45 +152,66 @@ impl<'a> Details<'a> {
         if seat.columns.decode(&chunk).is_err() {
             return Ok(());
         }
-        let met: Vec<u32> = (0..self.episodes.len() as u32)
-            .filter(|number| meets(&&self.episodes[*number as usize]))
-            .collect();
-        let mut row = 0;
+        let (told, columns) = (&mut seat.told, &seat.columns);
+        let mut first = 0;
         for (number, range) in chunk.ranges().iter().enumerate() {
-            let skip = site.kept.skipped.get(number).copied().unwrap_or(false);
-            for _ in 0..range.rows {
-                if !skip {
-                    self.row(
-                        &mut seat.told,
-                        site,
-                        &seat.columns.row(row),
-                        row,
-                        &strings,
-                        &met,
-                    );
+            let rows = first..first + range.rows as usize;
+            first = rows.end;
+            if site.kept.skipped.get(number).copied().unwrap_or(false) {
+                continue;
+            }
+            for row in rows {
+                match &uses[usize::from(columns.series[row])] {
+                    Use::Nothing => {}
+                    Use::Annotation => {
+                        self.annotation(told, site, &columns.row(row), row, &strings);
+                    }
+                    Use::During(breaks) => {
+                        self.during(told, site, &columns.row(row), &met, breaks);
+                    }
                 }
-                row += 1;
             }
         }
         Ok(())
     }
 
-    fn row(
-        &self,
-        told: &mut Told,
-        site: &Site<'_>,
-        row: &Row,
-        number: usize,
-        strings: &[&[u8]],
-        met: &[u32],
-    ) {
-        match row.tag.class() {
-            TagClass::Annotation => self.annotation(told, site, row, number, strings),
-            TagClass::Span(_) | TagClass::Observation | TagClass::Gauge if !met.is_empty() => {
-                self.during(told, site, row, met);
-            }
-            _ => {}
+    /// What the rows of a series are looked at for, in a chunk that meets the episodes `met`.
+    fn use_of(&self, series: &Series, site: &Site<'_>, near: bool, met: &[u32]) -> Use<'a> {
+        let class = series.key.tag.class();
+        if class == TagClass::Annotation {
+            return if near { Use::Annotation } else { Use::Nothing };
         }
+        if met.is_empty() {
+            return Use::Nothing;
+        }
+        let watch = (self.scan.watches.of).get(&(site.number, site.entry.head.segment));
+        let watchers = watch.and_then(|watch| watch.get(&series.key));
+        // An episode is not told of its own rule.
+        let is_other = |watcher: &&Watcher| {
+            let rule = watcher.rule as u32;
+            (met.iter()).any(|number| self.episodes[*number as usize].account.0 != rule)
+        };
+        let breaks: Vec<&Watcher> = (watchers.into_iter().flatten())
+            .filter(|watcher| watcher.lists && is_hot(watcher, series.max_value))
+            .filter(is_other)
+            .collect();
+        match class {
+            TagClass::Span(_) if breaks.is_empty() => Use::Nothing,
+            TagClass::Span(_) | TagClass::Observation | TagClass::Gauge => Use::During(breaks),
+            _ => Use::Nothing,
+        }
+    }
+
+    /// Whether the chunk, whose head lies in the seat, has rows of a trace with a violation.
+    fn has_violation(&self, seat: &mut Seat, site: &Site<'_>) -> Result<bool, Error> {
+        if read_columns(site, &[ColumnId::TRACE_DICT], &mut seat.bytes)?.is_err() {
+            return Ok(false);
+        }
+        let ids = EventsChunk::parse(&seat.bytes, site.entry.offset)
+            .and_then(|chunk| chunk.trace_ids(&mut seat.columns.trace_ids));
+        let capture = site.number as u32;
+        let mut traces = seat.columns.trace_ids.iter();
+        Ok(ids.is_ok() && traces.any(|id| self.of_trace.contains_key(&(capture, *id))))
     }
 
     fn annotation(
@@ -217,18 +253,20 @@ impl<'a> Details<'a> {
         }
     }
 
-    /// Adds a row to the episodes during which it was recorded.
-    fn during(&self, told: &mut Told, site: &Site<'_>, row: &Row, met: &[u32]) {
-        let watchers = (self.scan.watches.of)
-            .get(&(site.number, site.entry.head.segment))
-            .and_then(|watch| watch.get(&row.series()))
-            .map_or(&[][..], Vec::as_slice);
-        let violates = |limit: Option<u64>| limit.is_some_and(|limit| row.value >= limit);
-        let breaks: Vec<_> = watchers
-            .iter()
-            .filter(|watcher| watcher.lists && (watcher.failures || violates(watcher.limit)))
-            .collect();
-        if row.tag.is_span() && breaks.is_empty() {
+    /// Adds a row to the episodes during which it was recorded; `breaks` are the rules that its series may break.
+    fn during(
+        &self,
+        told: &mut Told,
+        site: &Site<'_>,
+        row: &Row,
+        met: &[u32],
+        breaks: &[&Watcher],
+    ) {
+        let is_beyond = |limit: Option<u64>| limit.is_some_and(|limit| row.value >= limit);
+        let mut breaks = (breaks.iter())
+            .filter(|watcher| watcher.failures || is_beyond(watcher.limit))
+            .peekable();
+        if row.tag.is_span() && breaks.peek().is_none() {
             return;
         }
         let at = site.unix_ns(row.end_ticks);
@@ -237,7 +275,7 @@ impl<'a> Details<'a> {
             if !(found.cluster.start..=found.cluster.last_end).contains(&at) {
                 continue;
             }
-            for watcher in &breaks {
+            for watcher in breaks.clone() {
                 if watcher.rule as u32 != found.account.0 && self.is_selected(site, at) {
                     let what = self.scan.rules[watcher.rule].to_string();
                     let unit = self.scan.watches.units[watcher.rule]

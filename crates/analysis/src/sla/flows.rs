@@ -105,6 +105,11 @@ impl Run<'_> {
             percentiles: percentiles.into_iter().collect(),
             max_flows: MAX_FLOWS,
             slowest: 0,
+            dissect: self
+                .options
+                .rules
+                .iter()
+                .any(|rule| matches!(rule.target, Target::Gap { .. })),
             context: false,
             strict: self.options.strict,
             threads: self.options.threads,

@@ -119,8 +119,21 @@ impl Kept {
 pub(super) struct Violations {
     pub(super) count: u64,
     pub(super) kept: Vec<Kept>,
-    /// By time of end divided by the gap: violations so close are always of one episode.
+    /// By time of end divided by the gap: violations so close are always of one episode. To be settled before.
     pub(super) clusters: BTreeMap<i64, Cluster>,
+    /// The cluster that the last violation belonged to: they come about in the order of time.
+    filling: Option<Filling>,
+    /// No lesser value has a place among the kept any more.
+    floor: u64,
+}
+
+/// A cluster that is not among the others yet, of violations that ended from one time to before another.
+#[derive(Debug, Clone, Copy)]
+struct Filling {
+    bucket: i64,
+    from: i64,
+    to: i64,
+    cluster: Cluster,
 }
 
 /// Violations that end close to each other.
@@ -144,6 +157,7 @@ impl Cluster {
 }
 
 impl Violations {
+    #[inline]
     fn push(&mut self, kept: Kept, gap: i64, keep: usize) {
         self.count += 1;
         let cluster = Cluster {
@@ -153,12 +167,50 @@ impl Violations {
             count: 1,
             worst: kept.value,
         };
-        let bucket = kept.end.div_euclid(gap);
-        let known = self.clusters.entry(bucket).or_insert(Cluster {
-            count: 0,
-            ..cluster
+        match &mut self.filling {
+            Some(filling) if (filling.from..filling.to).contains(&kept.end) => {
+                filling.cluster.add(&cluster);
+            }
+            _ => self.fill_next(cluster, gap),
+        }
+        if kept.value >= self.floor {
+            self.keep(kept, keep);
+        }
+    }
+
+    #[cold]
+    fn fill_next(&mut self, cluster: Cluster, gap: i64) {
+        self.settle();
+        let bucket = cluster.last_end.div_euclid(gap);
+        let from = bucket.saturating_mul(gap);
+        self.filling = Some(Filling {
+            bucket,
+            from,
+            to: from.saturating_add(gap),
+            cluster,
         });
-        known.add(&cluster);
+    }
+
+    /// Puts the cluster that is being filled among the others.
+    fn settle(&mut self) {
+        if let Some(Filling {
+            bucket, cluster, ..
+        }) = self.filling.take()
+        {
+            self.add_cluster(bucket, cluster);
+        }
+    }
+
+    fn add_cluster(&mut self, bucket: i64, cluster: Cluster) {
+        match self.clusters.get_mut(&bucket) {
+            Some(known) => known.add(&cluster),
+            None => {
+                self.clusters.insert(bucket, cluster);
+            }
+        }
+    }
+
+    fn keep(&mut self, kept: Kept, keep: usize) {
         self.kept.push(kept);
         // Now and then, so that the cost of each stays constant.
         if self.kept.len() >= keep.max(512).saturating_mul(2) {
@@ -169,24 +221,23 @@ impl Violations {
     /// Keeps the `keep` greatest.
     fn trim(&mut self, keep: usize) {
         if self.kept.len() > keep {
+            self.floor = u64::MAX;
             if keep > 0 {
-                self.kept.select_nth_unstable_by_key(keep - 1, Kept::rank);
+                let (_, last, _) = self.kept.select_nth_unstable_by_key(keep - 1, Kept::rank);
+                self.floor = last.value;
             }
             self.kept.truncate(keep);
         }
     }
 
-    fn merge(&mut self, other: Violations, keep: usize) {
+    fn merge(&mut self, mut other: Violations, keep: usize) {
+        other.settle();
         self.count += other.count;
+        self.floor = self.floor.max(other.floor);
         self.kept.extend(other.kept);
         self.trim(keep);
         for (bucket, cluster) in other.clusters {
-            match self.clusters.get_mut(&bucket) {
-                Some(known) => known.add(&cluster),
-                None => {
-                    self.clusters.insert(bucket, cluster);
-                }
-            }
+            self.add_cluster(bucket, cluster);
         }
     }
 }
@@ -282,6 +333,7 @@ impl Ledger {
     /// Ends the reading.
     pub(super) fn finish(&mut self, keeping: Keeping) {
         for violations in self.violations.values_mut() {
+            violations.settle();
             violations.trim(keeping.keep);
             violations.kept.sort_unstable_by_key(Kept::time);
         }

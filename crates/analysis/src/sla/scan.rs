@@ -50,6 +50,8 @@ struct Seat {
     traces: Vec<u32>,
     trace_ids: Vec<u64>,
     values: Vec<u64>,
+    /// The rows of series that a rule looks at.
+    rows: Vec<u32>,
     weights: Vec<u32>,
     lone: Vec<bool>,
 }
@@ -265,6 +267,7 @@ impl Scan<'_> {
                 slot: 0,
                 tally: Tally::default(),
                 has_rows: false,
+                most: 0,
             }));
             lists |= watchers
                 .iter()
@@ -280,25 +283,25 @@ impl Scan<'_> {
             chunk.trace_indexes(&mut seat.traces)?;
             chunk.trace_ids(&mut seat.trace_ids)?;
         }
+        let is_watched: Vec<bool> = places.iter().map(|(mine, _)| !mine.is_empty()).collect();
+        watched_rows(&seat.series_of, &is_watched, &mut seat.rows);
+        let mut rows = seat.rows.iter().map(|row| *row as usize).peekable();
         let mut finders: Vec<_> = parts.iter().map(Parts::finder).collect();
-        let mut row = 0;
+        let mut until = 0;
         for (number, range) in chunk.ranges().iter().enumerate() {
             let skip = site.kept.skipped.get(number).copied().unwrap_or(false);
-            for _ in 0..range.rows {
+            until += range.rows as usize;
+            while let Some(row) = rows.next_if(|row| *row < until) {
                 let (series, end) = (usize::from(seat.series_of[row]), seat.ends[row]);
-                row += 1;
                 let (mine, next) = &mut places[series];
-                if mine.start == mine.end {
-                    continue;
-                }
                 let value = seat.values[*next];
                 *next += 1;
                 if skip {
                     continue;
                 }
-                let weight = match seat.lone.get(row - 1) {
+                let weight = match seat.lone.get(row) {
                     Some(true) => 0,
-                    _ => seat.weights.get(row - 1).copied().unwrap_or(1),
+                    _ => seat.weights.get(row).copied().unwrap_or(1),
                 };
                 for running in &mut running[mine.clone()] {
                     let face = self.face_of[running.watcher.rule];
@@ -307,10 +310,10 @@ impl Scan<'_> {
                         continue;
                     };
                     if running.add(slot, (value, weight), &mut seat.ledger) {
-                        let trace = seat.traces.get(row - 1).and_then(|trace| {
+                        let trace = seat.traces.get(row).and_then(|trace| {
                             seat.trace_ids.get((*trace as usize).checked_sub(1)?)
                         });
-                        let kept = running.kept(site, row - 1, (value, end), range.thread, trace);
+                        let kept = running.kept(site, row, (value, end), range.thread, trace);
                         let account = (running.watcher.rule as u32, 0);
                         seat.ledger.violation(account, kept, self.keeping);
                     }
@@ -366,4 +369,16 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// Gives the rows of the series that are watched. Without a branch a row: nobody can foretell which these are.
+fn watched_rows(series_of: &[u16], is_watched: &[bool], rows: &mut Vec<u32>) {
+    rows.clear();
+    rows.resize(series_of.len() + 1, 0);
+    let mut count = 0;
+    for (row, series) in series_of.iter().enumerate() {
+        rows[count] = row as u32;
+        count += usize::from(is_watched[usize::from(*series)]);
+    }
+    rows.truncate(count);
 }

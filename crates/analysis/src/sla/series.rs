@@ -15,6 +15,8 @@ pub(super) struct Running<'w> {
     pub(super) slot: SlotNumber,
     pub(super) tally: Tally,
     pub(super) has_rows: bool,
+    /// The greatest recorded value.
+    pub(super) most: u64,
 }
 
 /// Whether a series with this greatest value must be looked at row by row.
@@ -55,20 +57,23 @@ impl Running<'_> {
         }
         let watcher = self.watcher;
         let beyond = watcher.failures || watcher.limit.is_some_and(|limit| value >= limit);
-        let in_unit = watcher.scale.value(value);
         self.tally.unseen += i64::from(weight) - 1;
         self.has_rows = true;
         self.tally.samples += u64::from(weight);
         self.tally.beyond += u64::from(beyond);
-        self.tally.worst = self.tally.worst.max(in_unit);
+        self.most = self.most.max(value);
         if watcher.sums {
+            let in_unit = watcher.scale.value(value);
             self.tally.sum += u128::from(in_unit) * u128::from(weight);
         }
         beyond && watcher.lists
     }
 
     pub(super) fn flush(&mut self, ledger: &mut Ledger) {
-        let tally = std::mem::take(&mut self.tally);
+        let tally = Tally {
+            worst: self.watcher.scale.value(std::mem::take(&mut self.most)),
+            ..std::mem::take(&mut self.tally)
+        };
         if std::mem::take(&mut self.has_rows) {
             ledger.tally((self.watcher.rule as u32, 0), self.slot, &tally);
         }

@@ -6,9 +6,9 @@ use perf_format::{ColumnId, EventsChunk, FormatError, Frame, Tag};
 use rayon::prelude::*;
 
 use super::chunk::ChunkRef;
-use super::flows::Met;
 use super::intervals::{Intervals, Longest};
 use super::levels::Levels;
+use super::met::Met;
 use super::repeats::Repeats;
 use super::world::World;
 use crate::error::Error;

@@ -7,9 +7,10 @@ use perf_format::TraceId;
 use super::anatomy::Anatomy;
 use super::cells::bin_of;
 use super::extras::Extras;
-use super::flows::{Incomplete, Met, Scratch};
+use super::flows::{Incomplete, Scratch};
 use super::intervals::Intervals;
 use super::kept::{Kept, MAX_ASKED, Slowest, renamed};
+use super::met::Met;
 use super::neighbours::{Choice, Neighbours};
 use super::span::Span;
 use super::table::{Ends, FlowTable, OTHER};
@@ -27,6 +28,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) asked: HashSet<u64>,
     pub(crate) rules: Vec<Ends>,
     pub(crate) slowest: usize,
+    /// Whether traces are taken apart.
+    pub(crate) dissects: bool,
     /// Traces whose waiting is looked at.
     pub(crate) choice: Choice,
 }
@@ -216,8 +219,10 @@ impl<S: TraceSink> Analyst<S> {
         if closing.extras.names_parents(spans) {
             clipped = self.anatomy.dissect_explicit(spans, closing.extras);
             extent = Extent::of(spans);
-        } else {
+        } else if scene.dissects {
             self.anatomy.dissect(spans, (extent.start, extent.end));
+        } else {
+            self.anatomy.clear();
         }
         let Extent {
             start,
@@ -287,24 +292,28 @@ impl<S: TraceSink> Analyst<S> {
         self.totals.measured += 1;
         self.totals.standing += u64::from(trace.weight);
         self.totals.spans += trace.spans.len() as u64;
-        sums.add(&trace, (block, level), repeats, &mut self.scratch);
+        let block = scene.dissects.then_some((block, level));
+        sums.add(&trace, block, repeats, &mut self.scratch);
         if !notes.is_empty() {
-            sums.add_notes(&trace, scene.by.as_deref(), &mut self.scratch);
+            sums.add_due(&trace);
+            if scene.dissects || scene.by.is_some() {
+                sums.add_notes(&trace, scene.by.as_deref(), &mut self.scratch);
+            }
         }
         let bin = bin_of(end - start);
         for (met, intervals) in &scene.background[closing.domain] {
             if intervals.meet(start, end) {
-                *sums.met.entry((*met, bin)).or_default() += 1;
+                sums.met.note(*met, bin);
             }
         }
         let looked_at = place != OTHER && scene.choice.takes(closing.id);
         if let Some(neighbours) = closing.neighbours.filter(|_| looked_at) {
             if !scene.choice.is_all() {
-                *sums.met.entry((Met::Looked, bin)).or_default() += 1;
+                sums.met.note(Met::Looked, bin);
             }
             neighbours.busy(trace.spans, trace.gaps(), end - start, &mut self.busy);
             for event in &self.busy {
-                *sums.met.entry((Met::Busy(*event), bin)).or_default() += 1;
+                sums.met.note(Met::Busy(*event), bin);
             }
         }
         self.slowest.offer(&trace, closing.domain, flow);

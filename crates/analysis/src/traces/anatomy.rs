@@ -66,6 +66,15 @@ struct Tops {
 }
 
 impl Anatomy {
+    /// Forgets the trace before.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.parents.clear();
+        self.own.clear();
+        self.gaps.clear();
+        self.overlaps = 0;
+    }
+
     /// Takes `spans` apart, which lie within `extent`: from the first start to the last end. They stay as they are recorded,
     /// or are sorted by thread and start.
     #[inline]

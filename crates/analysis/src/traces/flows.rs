@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::cells::{Cell, Cells, bin_of};
 use super::counts::Counts;
 use super::flow_key::FlowKey;
-use super::hash::NumberMap;
+use super::met::MetCounts;
 use super::notes::NoteCounts;
 use super::owners::Owners;
 use super::pending::{Pending, owned};
@@ -41,19 +41,6 @@ pub(crate) struct ByCounts {
     pub(crate) failed: u64,
 }
 
-/// What else went on while a trace ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Met {
-    /// An event outside of traces.
-    Ran(u32),
-    /// A gauge stood high.
-    High(u32),
-    /// A thread for which the trace waited was busy with this event.
-    Busy(u32),
-    /// It was looked at whether one was, where not all are.
-    Looked,
-}
-
 /// What is summed up of one flow.
 #[derive(Debug)]
 pub(crate) struct FlowSums {
@@ -82,8 +69,8 @@ pub(crate) struct FlowSums {
     pub(crate) unmeasured: Unmeasured,
     /// How old traces with open spans were at the end.
     pub(crate) ages: Counts,
-    /// By what else went on, and bin: traces that it met.
-    pub(crate) met: NumberMap<(Met, u32), u64>,
+    /// Traces by what else went on.
+    pub(crate) met: MetCounts,
     pub(crate) notes: NoteCounts,
     pub(crate) by: HashMap<Box<[u8]>, ByCounts>,
     pub(crate) too_many_by: bool,
@@ -127,19 +114,19 @@ impl FlowSums {
             lossy: 0,
             unmeasured: Unmeasured::default(),
             ages: Counts::default(),
-            met: NumberMap::default(),
+            met: MetCounts::default(),
             notes: NoteCounts::default(),
             by: HashMap::new(),
             too_many_by: false,
         }
     }
 
-    /// Adds a measured trace that ended in `block`, at a level of coarseness; `repeats` if an event occurs in it more
-    /// than once.
+    /// Adds a measured trace, which was taken apart if it comes with the block in which it ended and a level of coarseness;
+    /// `repeats` if an event occurs in it more than once.
     pub(crate) fn add(
         &mut self,
         trace: &Trace<'_>,
-        (block, level): (u32, u32),
+        block: Option<(u32, u32)>,
         repeats: bool,
         scratch: &mut Scratch,
     ) {
@@ -153,7 +140,10 @@ impl FlowSums {
         if self.id == u32::MAX {
             return self.e2e.record(trace.end_to_end());
         }
-        self.add_owners(trace, block, level);
+        match block {
+            Some((block, level)) => self.add_owners(trace, block, level),
+            None => self.add_whole(trace),
+        }
         self.sample.offer(trace);
         // The traces of a rule do not all have the same stages.
         if repeats || matches!(self.key, FlowKey::Rule(_)) {
@@ -185,6 +175,16 @@ impl FlowSums {
         }
         if self.pending.is_long() {
             self.settle_cells(level);
+        }
+    }
+
+    /// A trace that was not taken apart: nothing in it owns its time.
+    #[inline]
+    fn add_whole(&mut self, trace: &Trace<'_>) {
+        self.e2e.record(trace.end_to_end());
+        for span in trace.spans {
+            let number = self.owners.stage(span.event());
+            share(&mut self.shared, number, span.duration());
         }
     }
 
@@ -299,6 +299,7 @@ impl FlowSums {
             &mut self.ages,
         ];
         counts.into_iter().for_each(Counts::settle);
+        self.met.settle();
         self.by.values_mut().for_each(|counts| counts.e2e.settle());
     }
 
@@ -321,9 +322,7 @@ impl FlowSums {
         self.plain += other.plain;
         self.sample.merge(other.sample);
         self.cells.merge(&other.cells, &numbers);
-        for (key, count) in other.met {
-            *self.met.entry(key).or_default() += count;
-        }
+        self.met.merge(&other.met);
         self.notes.merge(other.notes);
         self.too_many_by |= other.too_many_by;
         for (value, counts) in other.by {

@@ -22,6 +22,7 @@ pub(crate) mod hash;
 mod intervals;
 mod kept;
 mod levels;
+mod met;
 mod naming;
 mod neighbours;
 mod notes;

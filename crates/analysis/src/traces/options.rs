@@ -44,6 +44,10 @@ pub struct TraceOptions {
     pub max_flows: usize,
     /// How many of the slowest traces are kept whole; at most [`MAX_SLOWEST`].
     pub slowest: usize,
+    /// Whether to take traces apart. If not, who owns their time stays untold, and much time is saved: flows have no owners,
+    /// no bands and no annotations, [`crate::traces::Trace::gaps`] are empty, [`crate::traces::Trace::own`] is 0, and parents are those
+    /// that spans name. Traces that are kept whole are always taken apart.
+    pub dissect: bool,
     /// Whether to look at what went on around traces: what overlapped them, levels of gauges, and what threads were busy with.
     pub context: bool,
     /// Also give the curves of distributions: [`crate::traces::Times::curve`].
@@ -58,6 +62,13 @@ pub struct TraceOptions {
     pub strict: bool,
     /// Worker threads; `None`: one a core. The result does not depend on it.
     pub threads: Option<usize>,
+}
+
+impl TraceOptions {
+    /// Whether traces are taken apart: those that are kept whole are shown with their parents.
+    pub(crate) fn dissects(&self) -> bool {
+        self.dissect || self.slowest > 0 || !self.ids.is_empty()
+    }
 }
 
 /// The traces of what is selected for a report.
@@ -88,6 +99,7 @@ impl Default for TraceOptions {
             flows: Vec::new(),
             max_flows: FLOWS,
             slowest: 10,
+            dissect: true,
             context: true,
             curves: false,
             ids: Vec::new(),

@@ -4,7 +4,7 @@
 //! that wait here find, when they are added together, most of their cells in the cache.
 
 /// So many words are settled at once: with the cells of a block they fit a core's own cache.
-const MANY: usize = 1 << 14;
+const MANY: usize = 1 << 12;
 /// Bits of a time; above it stands the number of its owner.
 const TIME_BITS: u32 = 48;
 
@@ -49,6 +49,10 @@ impl Pending {
     #[inline]
     pub(crate) fn push(&mut self, block: u32, end_to_end: u64, owners: usize) -> &mut [u64] {
         let at = self.words.len() + 2;
+        if self.words.capacity() == 0 {
+            // All at once: growing step by step would copy them, and touch memory for nothing.
+            self.words.reserve(MANY + MANY / 8);
+        }
         self.words.resize(at + owners, 0);
         self.words[at - 2] = u64::from(block) << 32 | owners as u64;
         self.words[at - 1] = end_to_end;

@@ -135,7 +135,8 @@ pub struct Flow {
     pub response: Option<Times>,
     /// Traces that began before they were due.
     pub early: u64,
-    /// Where the time went: stages in the order of `events`, each followed by the gaps after it.
+    /// Where the time went: stages in the order of `events`, each followed by the gaps after it. Empty where traces were not
+    /// taken apart.
     pub owners: Vec<OwnerStats>,
     /// The same for traces of about one end-to-end time: first the typical ones, then each percentile from 50 on.
     pub bands: Vec<Band>,

@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
             });
             let mut idle = seats.lock().unwrap_or_else(PoisonError::into_inner);
             idle.par_iter_mut()
-                .for_each(|seat| seat.analyst.flows.bound());
+                .for_each(|seat| seat.analyst.flows.bound_cells());
             let bytes = idle.iter().map(|seat| seat.analyst.flows.bytes());
             if bytes.sum::<usize>() > MAX_BYTES {
                 // What the flows have in common is then held once.
@@ -256,6 +256,7 @@ impl<'a> Run<'a> {
             asked: self.options.ids.iter().map(|id| id.0).collect(),
             rules: rules.collect(),
             slowest: self.options.slowest.min(MAX_SLOWEST),
+            dissects: self.options.dissects(),
             choice: Choice::of(records),
         }
     }

@@ -1,7 +1,7 @@
 //! From sums to the result.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use perf_format::Histogram;
 use rayon::prelude::*;
@@ -11,7 +11,8 @@ use super::analyst::Analyst;
 use super::bands::{bands, means};
 use super::counts::Counts;
 use super::flow_key::FlowKey;
-use super::flows::{FlowSums, Met, StageSums, Unmeasured};
+use super::flows::{FlowSums, StageSums, Unmeasured};
+use super::met::Met;
 use super::notes::{ByBin, decode};
 use super::options::TraceOptions;
 use super::owners::Owner;
@@ -153,7 +154,10 @@ impl Summary<'_> {
         events: &[u32],
         level: u32,
     ) -> Flow {
-        let order = in_order(flow, events);
+        let order = match self.options.dissects() {
+            true => in_order(flow, events),
+            false => Vec::new(),
+        };
         let found = bands(
             &flow.cells,
             &order,
@@ -276,10 +280,7 @@ impl Summary<'_> {
         ranges: &[((u32, u32), u64)],
         level: u32,
     ) -> Vec<Background> {
-        let mut all: BTreeMap<Met, ByBin> = BTreeMap::new();
-        for ((met, bin), count) in &flow.met {
-            *all.entry(*met).or_default().entry(*bin).or_default() += count;
-        }
+        let mut all = flow.met.by_met();
         let looked = all.remove(&Met::Looked).map(|bins| {
             let total: u64 = bins.values().sum();
             (total, shares(&bins, ranges, level))

@@ -208,6 +208,11 @@ impl FlowTable {
     /// Keeps cells within their bound. How coarse they become depends on all traces, not on their order.
     pub(crate) fn bound(&mut self) {
         self.settle();
+        self.bound_cells();
+    }
+
+    /// The same of what is in the cells already.
+    pub(crate) fn bound_cells(&mut self) {
         while self.bytes() > MAX_CELL_BYTES && self.level < 12 {
             self.coarsen_to(self.level + 1);
         }

@@ -109,15 +109,15 @@ impl<'a> Trace<'a> {
 
     /// The parent of span `at`, if it has one.
     pub fn parent(&self, at: usize) -> Option<usize> {
-        match self.anatomy.parents[at] {
-            NONE => None,
-            parent => Some(parent as usize),
+        match self.anatomy.parents.get(at) {
+            None | Some(&NONE) => None,
+            Some(parent) => Some(*parent as usize),
         }
     }
 
     /// The time that span `at` owns: all spans' own time and all gaps add up to [`Trace::end_to_end`].
     pub fn own(&self, at: usize) -> u64 {
-        self.anatomy.own[at]
+        self.anatomy.own.get(at).copied().unwrap_or(0)
     }
 
     /// The gaps, from the last to the first.

@@ -878,6 +878,41 @@ fn without_context_only_that_is_missing() {
     }
 }
 
+/// Whoever does not ask who owns the time gets all the rest, to the byte: of short traces and long ones, with stages that occur
+/// once and often, late ones and failed ones.
+#[test]
+fn without_owners_only_these_are_missing() {
+    for seed in [58, 59] {
+        let mut recipe = Recipe::new(seed);
+        recipe.traces *= 4;
+        let bench = Bench::new(&[recipe.make()]);
+        let with = |dissect, threads| {
+            let options = TraceOptions {
+                dissect,
+                slowest: 0,
+                context: false,
+                by: Some("symbol".into()),
+                threads: Some(threads),
+                ..options(2)
+            };
+            traces(&bench.set(), &options).unwrap()
+        };
+        let mut whole = with(true, 2);
+        assert!(whole.flows.iter().all(|flow| !flow.owners.is_empty()));
+        assert!(whole.flows.iter().any(|flow| !flow.fan_out.is_empty()));
+        assert!(whole.flows.iter().any(|flow| flow.response.is_some()));
+        for flow in &mut whole.flows {
+            flow.owners.clear();
+            flow.bands.clear();
+            flow.annotations.clear();
+        }
+        whole.overlapping_spans = 0;
+        for threads in [1, 2, 3] {
+            assert_eq!(whole, with(false, threads), "{threads} threads");
+        }
+    }
+}
+
 #[test]
 fn the_number_of_threads_changes_no_byte() {
     for seed in [41, 42] {

@@ -11,6 +11,15 @@ use super::{ByCounts, FlowSums, MAX_BY_VALUES, Scratch};
 const MAX_NOTES: usize = 64;
 
 impl FlowSums {
+    /// Adds how late a measured trace began, if it says when it was due.
+    pub(crate) fn add_due(&mut self, trace: &Trace<'_>) {
+        if let (Some(lag), Some(response)) = (trace.lag_ns(), trace.response_ns()) {
+            self.early += u64::from(lag < 0);
+            self.lag.record(lag.max(0) as u64);
+            self.response.record(response);
+        }
+    }
+
     /// Adds what annotations say of a measured trace.
     pub(crate) fn add_notes(
         &mut self,
@@ -18,11 +27,6 @@ impl FlowSums {
         by: Option<&[u8]>,
         scratch: &mut Scratch,
     ) {
-        if let (Some(lag), Some(response)) = (trace.lag_ns(), trace.response_ns()) {
-            self.early += u64::from(lag < 0);
-            self.lag.record(lag.max(0) as u64);
-            self.response.record(response);
-        }
         let bin = bin_of(trace.end_to_end());
         scratch.seen.clear();
         for (key, value) in trace.annotations().take(MAX_NOTES) {
