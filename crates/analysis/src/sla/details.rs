@@ -138,7 +138,7 @@ impl<'a> Details<'a> {
             .collect();
         let is_during = uses.iter().any(|each| matches!(each, Use::During(_)));
         let is_annotated = uses.iter().any(|each| matches!(each, Use::Annotation));
-        if !is_during && !(is_annotated && self.has_violation(seat, site)?) {
+        if !(is_during || is_annotated && self.has_violation(seat, site)?) {
             return Ok(());
         }
         site.file.read_chunk(site.entry, &mut seat.bytes)?;

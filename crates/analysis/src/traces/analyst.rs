@@ -6,6 +6,7 @@ use perf_format::TraceId;
 
 use super::anatomy::Anatomy;
 use super::cells::bin_of;
+use super::extent::Extent;
 use super::extras::Extras;
 use super::flows::{Incomplete, Scratch};
 use super::intervals::Intervals;
@@ -229,6 +230,7 @@ impl<S: TraceSink> Analyst<S> {
             end,
             outcomes,
             events,
+            ..
         } = extent;
         let Some(block) = domain.block(end) else {
             self.totals.not_selected += 1;
@@ -237,9 +239,7 @@ impl<S: TraceSink> Analyst<S> {
         self.totals.overlaps += u64::from(self.anatomy.overlaps);
         self.totals.clipped += u64::from(clipped);
         let weight = closing.extras.weight(spans);
-        // What went on at the end of a capture that just ends may have gone on after it.
-        let cut = start < domain.begin
-            || domain.unclosed && domain.last.saturating_sub(end) < end - start;
+        let cut = domain.is_cut(start, end);
         let incomplete = match (opens.is_empty(), cut, closing.early) {
             (false, ..) => Some(Incomplete::Open),
             (_, true, _) => Some(Incomplete::Cut),
@@ -258,7 +258,7 @@ impl<S: TraceSink> Analyst<S> {
             anatomy: &self.anatomy,
             notes,
             outcomes,
-            is_lossy: !domain.losses.is_empty() && domain.losses.meet(start, end),
+            is_lossy: domain.is_lossy(start, end),
             weight: weight.unwrap_or(1),
         };
         let all = trace.spans.iter().map(Span::event);
@@ -362,37 +362,5 @@ impl<S: TraceSink> Analyst<S> {
         self.totals.merge(other.totals);
         self.open_seen.extend(other.open_seen);
         self.sink.merge(other.sink, &ids);
-    }
-}
-
-/// What the spans of a trace are together.
-#[derive(Debug, Clone, Copy)]
-struct Extent {
-    /// The first start.
-    start: u64,
-    /// The last end.
-    end: u64,
-    /// The bits of their outcomes.
-    outcomes: u8,
-    /// The bits of their events, modulo 64.
-    events: u64,
-}
-
-impl Extent {
-    #[inline]
-    fn of(spans: &[Span]) -> Self {
-        let mut extent = Self {
-            start: u64::MAX,
-            end: 0,
-            outcomes: 0,
-            events: 0,
-        };
-        for span in spans {
-            extent.start = extent.start.min(span.start);
-            extent.end = extent.end.max(span.end);
-            extent.outcomes |= span.outcome_bit();
-            extent.events |= 1 << (span.event() & 63);
-        }
-        extent
     }
 }

@@ -5,6 +5,7 @@ use perf_format::{
     AnnotationValue, ChunkEntry, Columns, EventsChunk, FormatError, SegmentId, Tag, TagClass,
 };
 
+use super::extent::Extent;
 use super::span::Span;
 use super::trace::{Note, What};
 use super::world::{Convert, World};
@@ -69,10 +70,15 @@ pub(crate) struct Grouped {
     pub(crate) lanes: Vec<(u32, u32, u32)>,
     /// Trace index and row, sorted.
     notes: Vec<(u32, u32)>,
+    /// By trace index: what its spans are together, and whether its rows are wanted.
+    extents: Vec<Extent>,
+    is_wanted: Vec<bool>,
+    /// The rows that are wanted.
+    rows: Vec<u32>,
 }
 
 impl Grouped {
-    /// Decodes a chunk and groups its rows.
+    /// Decodes a chunk; its rows are then grouped by [`Grouped::group`].
     ///
     /// # Errors
     /// A damaged column.
@@ -107,9 +113,74 @@ impl Grouped {
         self.is_span.extend(spans);
         self.leave_out(of, chunk);
         self.line_up(world, of, chunk);
-        self.count();
-        self.scatter(world, of);
         Ok(())
+    }
+
+    /// Groups all rows by trace.
+    pub(crate) fn group(&mut self, world: &World, of: &ChunkRef<'_>) {
+        self.count();
+        self.scatter(world, of, true);
+    }
+
+    /// Groups the rows of the traces for which `wants` says so, by its index and extent; all others then have none.
+    pub(crate) fn group_some(
+        &mut self,
+        world: &World,
+        of: &ChunkRef<'_>,
+        mut wants: impl FnMut(usize, u64, &Extent) -> bool,
+    ) {
+        match world.domains[of.domain].convert {
+            Convert::Same => self.extend(|start, end| (start, end)),
+            _ => self.extend(|start, end| (of.units(world, start), of.units(world, end))),
+        }
+        let ids = &self.columns.trace_ids;
+        for (at, id) in ids.iter().enumerate() {
+            let (extent, is_wanted) = (&self.extents[at + 1], &mut self.is_wanted[at + 1]);
+            *is_wanted = *is_wanted || extent.spans > 0 && wants(at, *id, extent);
+        }
+        self.is_wanted[0] = false;
+        self.rows.clear();
+        self.rows.resize(self.columns.traces.len() + 1, 0);
+        let mut count = 0;
+        for (row, trace) in self.columns.traces.iter().enumerate() {
+            self.rows[count] = row as u32;
+            count += usize::from(self.is_wanted[*trace as usize]);
+        }
+        self.rows.truncate(count);
+        self.places.clear();
+        self.places.push(0);
+        let counts = self.extents.iter().zip(&self.is_wanted);
+        let counts = counts.map(|(extent, is_wanted)| match is_wanted {
+            true => extent.spans,
+            false => 0,
+        });
+        self.places.extend(counts);
+        self.place();
+        self.scatter(world, of, false);
+    }
+
+    /// The extent of each trace, and which have notes.
+    fn extend(&mut self, times: impl Fn(u64, u64) -> (u64, u64)) {
+        let columns = &self.columns;
+        let traces = columns.trace_ids.len() + 1;
+        self.extents.clear();
+        self.extents.resize(traces, Extent::NONE);
+        self.is_wanted.clear();
+        self.is_wanted.resize(traces, false);
+        let (extents, uses) = (self.extents.as_mut_slice(), self.uses.as_slice());
+        let rows = columns.traces.len();
+        let series = &columns.series[..rows];
+        let (ends, values) = (&columns.end_ticks[..rows], &columns.values[..rows]);
+        for (row, trace) in columns.traces.iter().enumerate() {
+            match uses[usize::from(series[row])] {
+                Use::Nothing => {}
+                Use::Note => self.is_wanted[*trace as usize] = true,
+                Use::Span { event, outcome } => {
+                    let times = times(ends[row].saturating_sub(values[row]), ends[row]);
+                    extents[*trace as usize].add(times, event, 1 << (outcome & 3));
+                }
+            }
+        }
     }
 
     /// Rows that another file holds belong to no trace here.
@@ -145,6 +216,11 @@ impl Grouped {
         for (trace, series) in self.columns.traces.iter().zip(&self.columns.series) {
             places[*trace as usize + 1] += u32::from(is_span[usize::from(*series)]);
         }
+        self.place();
+    }
+
+    /// From counts by trace, two further on, to where each begins.
+    fn place(&mut self) {
         // Those of no trace are not kept.
         self.places[1] = 0;
         let mut sum = 0;
@@ -156,49 +232,54 @@ impl Grouped {
         self.spans.resize(long, Span::new((0, 0), 0, 0, 0, 0));
     }
 
-    fn scatter(&mut self, world: &World, of: &ChunkRef<'_>) {
+    /// Puts the spans in their places: of all rows, or of the wanted ones.
+    fn scatter(&mut self, world: &World, of: &ChunkRef<'_>, all: bool) {
         self.notes.clear();
-        if world.domains[of.domain].convert == Convert::Same {
-            self.scatter_at(of.rank, |start, end| (start, end));
-        } else {
-            self.scatter_at(of.rank, |start, end| {
-                (of.units(world, start), of.units(world, end))
-            });
+        let every = |_: &[u32], from: u32, to: u32| from as usize..to as usize;
+        let is_same = world.domains[of.domain].convert == Convert::Same;
+        let units = |start, end| (of.units(world, start), of.units(world, end));
+        match (all, is_same) {
+            (true, true) => self.scatter_at(of.rank, every, |start, end| (start, end)),
+            (true, false) => self.scatter_at(of.rank, every, units),
+            (false, true) => self.scatter_at(of.rank, within, |start, end| (start, end)),
+            (false, false) => self.scatter_at(of.rank, within, units),
         }
         self.notes.sort_unstable();
     }
 
-    /// `times` makes units of a start and an end in ticks.
-    fn scatter_at(&mut self, rank: u64, times: impl Fn(u64, u64) -> (u64, u64)) {
+    /// `stretch` gives the rows from one to before another, `times` makes units of a start and an end in ticks.
+    #[inline(always)]
+    fn scatter_at<R: Iterator<Item = usize>>(
+        &mut self,
+        rank: u64,
+        stretch: impl Fn(&[u32], u32, u32) -> R,
+        times: impl Fn(u64, u64) -> (u64, u64),
+    ) {
         let columns = &self.columns;
+        let (rows, notes) = (self.rows.as_slice(), &mut self.notes);
         // Slices are not read anew for each row.
         let (places, spans) = (self.places.as_mut_slice(), self.spans.as_mut_slice());
         let uses = self.uses.as_slice();
-        for (thread, from, to) in &self.lanes {
-            let rows = *from as usize..*to as usize;
-            let traces = &columns.traces[rows.clone()];
-            let series = &columns.series[rows.clone()][..traces.len()];
-            let ends = &columns.end_ticks[rows.clone()][..traces.len()];
-            let values = &columns.values[rows][..traces.len()];
-            for at in 0..traces.len() {
-                let trace = traces[at];
-                if trace == 0 {
-                    continue;
-                }
-                let row = *from + at as u32;
-                match uses[usize::from(series[at])] {
-                    Use::Nothing => {}
-                    Use::Note => self.notes.push((trace, row)),
-                    Use::Span { event, outcome } => {
-                        let end = ends[at];
-                        let times = times(end.saturating_sub(values[at]), end);
-                        let order = rank << 16 | u64::from(row);
-                        let place = &mut places[trace as usize];
-                        spans[*place as usize] = Span::new(times, order, event, *thread, outcome);
-                        *place += 1;
-                    }
+        let put = &mut |thread: u32, row: usize| {
+            let trace = columns.traces[row];
+            if trace == 0 {
+                return;
+            }
+            match uses[usize::from(columns.series[row])] {
+                Use::Nothing => {}
+                Use::Note => notes.push((trace, row as u32)),
+                Use::Span { event, outcome } => {
+                    let end = columns.end_ticks[row];
+                    let times = times(end.saturating_sub(columns.values[row]), end);
+                    let order = rank << 16 | row as u64;
+                    let place = &mut places[trace as usize];
+                    spans[*place as usize] = Span::new(times, order, event, thread, outcome);
+                    *place += 1;
                 }
             }
+        };
+        for (thread, from, to) in &self.lanes {
+            stretch(rows, *from, *to).for_each(|row| put(*thread, row));
         }
     }
 
@@ -240,6 +321,15 @@ impl Grouped {
             what,
         })
     }
+}
+
+/// Those of `rows`, which ascend, that lie in a stretch.
+fn within(rows: &[u32], from: u32, to: u32) -> std::vec::IntoIter<usize> {
+    let first = rows.partition_point(|row| *row < from);
+    let mine = rows[first..].iter().take_while(|row| **row < to);
+    mine.map(|row| *row as usize)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// By chunk: the first start in it and all later ones of its domain.

@@ -130,13 +130,7 @@ impl FlowSums {
         repeats: bool,
         scratch: &mut Scratch,
     ) {
-        if trace.outcomes != 1 {
-            for (bit, count) in self.outcomes.iter_mut().enumerate() {
-                *count += u64::from(trace.outcomes >> bit & 1);
-            }
-            self.failed += 1;
-        }
-        self.lossy += u64::from(trace.is_lossy);
+        self.add_outcomes(trace);
         if self.id == u32::MAX {
             return self.e2e.record(trace.end_to_end());
         }
@@ -151,6 +145,17 @@ impl FlowSums {
         } else {
             self.plain += 1;
         }
+    }
+
+    #[inline]
+    fn add_outcomes(&mut self, trace: &Trace<'_>) {
+        if trace.outcomes != 1 {
+            for (bit, count) in self.outcomes.iter_mut().enumerate() {
+                *count += u64::from(trace.outcomes >> bit & 1);
+            }
+            self.failed += 1;
+        }
+        self.lossy += u64::from(trace.is_lossy);
     }
 
     #[inline]
@@ -183,9 +188,22 @@ impl FlowSums {
     fn add_whole(&mut self, trace: &Trace<'_>) {
         self.e2e.record(trace.end_to_end());
         for span in trace.spans {
-            let number = self.owners.stage(span.event());
-            share(&mut self.shared, number, span.duration());
+            self.owners.stage(span.event());
         }
+    }
+
+    /// Whether its traces have each stage once, if no event repeats in them.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.key, FlowKey::Events(_))
+    }
+
+    /// Adds a measured trace of which only the extent is known: none that the sample wants, and with each stage once.
+    #[inline]
+    pub(crate) fn add_brief(&mut self, trace: &Trace<'_>) {
+        self.add_outcomes(trace);
+        self.e2e.record(trace.end_to_end());
+        self.plain += 1;
     }
 
     /// A trace that takes too long to wait with the others.
@@ -300,6 +318,7 @@ impl FlowSums {
         ];
         counts.into_iter().for_each(Counts::settle);
         self.met.settle();
+        self.sample.settle();
         self.by.values_mut().for_each(|counts| counts.e2e.settle());
     }
 

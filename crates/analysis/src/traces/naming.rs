@@ -10,15 +10,13 @@ use super::summary::Summary;
 
 impl Summary<'_> {
     /// Stages by median first start; of equal ones the longer, which holds the other.
-    pub(super) fn events_in_order(&self, flow: &FlowSums, own: &[u128]) -> Vec<u32> {
-        let mut stages: Vec<(u64, Reverse<u128>, u32)> = Vec::new();
-        for (number, owner) in flow.owners.list.iter().enumerate() {
+    pub(super) fn events_in_order(&self, flow: &FlowSums) -> Vec<u32> {
+        let mut stages: Vec<(u64, Reverse<u64>, u32)> = Vec::new();
+        for owner in &flow.owners.list {
             if let Owner::Stage(event) = owner {
                 // What no trace of the sample has is rare, and comes last.
                 let first = flow.sample.median_first_start(*event).unwrap_or(u64::MAX);
-                let spans = flow.plain + flow.stages[number].spans;
-                let inclusive = own[number] + u128::from(flow.shared[number]);
-                let mean = inclusive / u128::from(spans.max(1));
+                let mean = flow.sample.mean_duration(*event);
                 stages.push((first, Reverse(mean), *event));
             }
         }

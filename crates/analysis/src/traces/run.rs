@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::ahead::{Ahead, look_ahead};
 use super::analyst::{Analyst, Closing, Scene};
+use super::anatomy::Anatomy;
 use super::chunk::{ChunkRef, Grouped, first_starts};
 use super::extras::Extras;
 use super::neighbours::{Choice, Neighbours};
@@ -305,6 +306,23 @@ impl<'a> Run<'a> {
         if let Err(error) = grouped.read(&self.world, of, &chunk) {
             return Ok(Err(error));
         }
+        let domain = of.domain as u32;
+        seat.repeats.clear();
+        // All at once: each look-up waits for memory, and so they wait together.
+        let ids = grouped.columns.trace_ids.iter();
+        seat.repeats
+            .extend(ids.map(|id| ahead.repeats.may_repeat(domain, *id)));
+        let is_plain = matches!(Extras::of_chunk(&grouped.columns), Extras::None);
+        if is_plain && scene.is_brief(of.domain) {
+            let (analyst, repeats) = (&mut seat.analyst, &seat.repeats);
+            let nothing = Anatomy::default();
+            grouped.group_some(&self.world, of, |at, id, extent| {
+                id != 0
+                    && (repeats[at] || !analyst.close_brief(scene, of.domain, id, extent, &nothing))
+            });
+        } else {
+            grouped.group(&self.world, of);
+        }
         let strings = match grouped.notes().is_empty() {
             true => Vec::new(),
             false => match chunk.strings() {
@@ -319,13 +337,8 @@ impl<'a> Run<'a> {
         let mut spans = std::mem::take(&mut grouped.spans);
         let mut rows = grouped.notes().iter().peekable();
         let mut notes: Vec<Note<'_>> = Vec::new();
-        // All at once: each look-up waits for memory, and so they wait together.
-        let domain = of.domain as u32;
         let ids = &grouped.columns.trace_ids;
         let extras = Extras::of_chunk(&grouped.columns);
-        seat.repeats.clear();
-        seat.repeats
-            .extend(ids.iter().map(|id| ahead.repeats.may_repeat(domain, *id)));
         let mut from = 0;
         for (at, (id, to)) in ids.iter().zip(grouped.ends()).enumerate() {
             let mine = &mut spans[from..*to as usize];

@@ -62,8 +62,8 @@ impl Summary<'_> {
         });
         let patterns = self.patterns();
         let own: Vec<Vec<u128>> = flows.par_iter().map(FlowSums::own).collect();
-        let orders: Vec<Vec<u32>> = (flows.iter().zip(&own))
-            .map(|(flow, own)| self.events_in_order(flow, own))
+        let orders: Vec<Vec<u32>> = (flows.iter())
+            .map(|flow| self.events_in_order(flow))
             .collect();
         let names = self.names(&flows, &orders);
         let mut by_id: FlowNames = Vec::new();

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::flow_key::{FlowKey, set_hash};
 use super::flows::FlowSums;
 use super::hash::NumberMap;
@@ -79,6 +81,12 @@ impl FlowTable {
             self.by_bits.insert(bits, place);
         }
         (place, repeats)
+    }
+
+    /// The flow of a trace of these events, numbered below 64, if it was met before.
+    #[inline]
+    pub(crate) fn known(&self, bits: u64) -> Option<Place> {
+        self.by_bits.get(&bits).copied()
     }
 
     /// The same of any events.
@@ -182,18 +190,27 @@ impl FlowTable {
             });
             self.give_up_some();
         }
+        // By place here: what is to be added. Making room for a flow may give up others, and then places change.
+        let may_stay = self.flows.len() + other.flows.len() <= MAX_FLOWS;
+        let mut waiting: Vec<Option<FlowSums>> = Vec::new();
         for flow in other.flows {
             let theirs = flow.id as usize;
             let place = match flow.key.hash() > self.ceiling {
                 true => OTHER,
                 false => self.place(flow.key.clone()),
             };
+            ids[theirs] = self.id(place);
             match place {
                 OTHER => self.other.merge_counts(&flow),
+                place if may_stay => {
+                    waiting.resize_with(self.flows.len(), || None);
+                    waiting[place as usize] = Some(flow);
+                }
                 place => self.flows[place as usize].merge(flow),
             }
-            ids[theirs] = self.id(place);
         }
+        let pairs = self.flows.par_iter_mut().zip(waiting);
+        pairs.for_each(|(mine, theirs)| theirs.into_iter().for_each(|flow| mine.merge(flow)));
         self.bound();
         ids
     }

@@ -136,6 +136,18 @@ impl Domain {
         }
     }
 
+    /// Whether a trace of this extent began before recording did, or may have gone on after a capture that just ends.
+    #[inline]
+    pub(crate) fn is_cut(&self, start: u64, end: u64) -> bool {
+        start < self.begin || self.unclosed && self.last.saturating_sub(end) < end - start
+    }
+
+    /// Whether records were lost meanwhile.
+    #[inline]
+    pub(crate) fn is_lossy(&self, start: u64, end: u64) -> bool {
+        !self.losses.is_empty() && self.losses.meet(start, end)
+    }
+
     /// The block that a trace belongs to which ended then; `None` if it is not selected.
     #[inline]
     pub(crate) fn block(&self, end: u64) -> Option<u32> {

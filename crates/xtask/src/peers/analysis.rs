@@ -28,7 +28,7 @@ struct Question {
     engines: &'static [&'static str],
 }
 
-const QUESTIONS: [Question; 5] = [
+const QUESTIONS: [Question; 6] = [
     Question {
         title: "report",
         name: "report",
@@ -38,20 +38,27 @@ const QUESTIONS: [Question; 5] = [
     Question {
         title: "percentiles, approximate",
         name: "bins",
-        ours: &["report", "--scan"],
+        ours: &["report", "--scan", "--traces", "never"],
         engines: &["DuckDB"],
     },
     Question {
         title: "percentiles, exact",
         name: "exact",
-        ours: &["report", "--exact"],
+        ours: &["report", "--exact", "--traces", "never"],
         engines: &["DuckDB", "Polars"],
     },
+    Question {
+        title: "traces, end to end",
+        name: "traces",
+        ours: &["traces", "--no-owners"],
+        engines: &["DuckDB", "Polars"],
+    },
+    // What no engine was asked: who owns the time of each.
     Question {
         title: "traces",
         name: "traces",
         ours: &["traces"],
-        engines: &["DuckDB", "Polars"],
+        engines: &[],
     },
     Question {
         title: "sla",
