@@ -97,6 +97,27 @@ fn json_has_its_schema_and_adds_up() {
 }
 
 #[test]
+fn without_owners_flows_take_as_long() {
+    let folder = folder();
+    let whole = folder.json(&["traces", "trading.bin"]);
+    let short = folder.json(&["traces", "trading.bin", "--no-owners"]);
+    let flows = |json: &serde_json::Value| -> Vec<(serde_json::Value, serde_json::Value)> {
+        let flows = json["flows"].as_array().expect("flows");
+        let told = |flow: &serde_json::Value| (flow["flow"].clone(), flow["end_to_end"].clone());
+        flows.iter().map(told).collect()
+    };
+    assert!(!flows(&whole).is_empty());
+    assert_eq!(flows(&whole), flows(&short));
+    assert_eq!(whole["traces"], short["traces"]);
+    assert_eq!(short["flows"][0]["owners"], serde_json::json!([]));
+    assert_eq!(short["slowest"], serde_json::json!([]));
+    let page = folder.in_columns(80, &["traces", "trading.bin", "--no-owners"]);
+    assert!(page.contains("flows") && !page.contains("gap"), "{page}");
+    let both = folder.run(&["traces", "trading.bin", "--no-owners", "--slowest", "3"]);
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
+}
+
+#[test]
 fn other_forms_are_whole() {
     let folder = folder();
     let csv = folder.stdout(&["traces", "trading.bin", "--format", "csv"]);
