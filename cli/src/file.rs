@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use perf_format::MAGIC;
+use perf_format::{MAGIC, ZSTD_MAGIC};
 
 /// Writes `content` beside `path` and renames it there, so that nobody ever sees half of it. An existing file is
 /// replaced, unless it is a capture.
@@ -66,10 +66,8 @@ fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
 /// Whatever this program is asked to write, it does not write it over one of these. A part that was compressed is known by
 /// its name and its first bytes.
 pub(crate) fn is_capture(path: &Path) -> bool {
-    /// A zstd frame's.
-    const COMPRESSED: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     let mut start = [0; MAGIC.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     let is_named_so = path.as_os_str().as_bytes().ends_with(b".bin.zst");
-    read.is_ok() && (start == MAGIC || is_named_so && start.starts_with(&COMPRESSED))
+    read.is_ok() && (start == MAGIC || is_named_so && start.starts_with(&ZSTD_MAGIC))
 }

@@ -63,6 +63,7 @@ mod read_at;
 mod rollup;
 mod round;
 mod row;
+mod seek;
 mod stream;
 mod tables;
 mod tag;
@@ -90,6 +91,7 @@ pub use rollup::{
 };
 pub use round::{round_i64, round_u64};
 pub use row::{AnnotationValue, LossCause, LossEntry, Row};
+pub use seek::{SeekEntry, SeekFooter, ZSTD_MAGIC, encode_seek_table};
 pub use stream::{ChunkStream, ROLLUP_SHARE};
 pub use tables::{EventDescriptor, Tables, ThreadDescriptor};
 pub use tag::{Outcome, Tag, TagClass};

@@ -9,27 +9,20 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use perf_format::{SeekFooter, ZSTD_MAGIC};
+
 use super::source::read_up_to;
 
-/// First bytes of a zstd frame.
-const FRAME_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// First bytes of the skippable frame that is the seek table.
-const TABLE_MAGIC: [u8; 4] = [0x5e, 0x2a, 0x4d, 0x18];
-/// Last bytes of the seek table.
-const FOOTER_MAGIC: [u8; 4] = [0xb1, 0xea, 0x92, 0x8f];
-const FOOTER_BYTES: u64 = 9;
-/// What the footer says of the entries: whether they have checksums.
-const HAS_CHECKSUMS: u8 = 0x80;
 /// The largest frame, compressed or not, that is read: room for the largest chunk of all.
 const MAX_FRAME_BYTES: u64 = 96 << 20;
 /// Frames of one file; a table of more is refused.
-const MAX_FRAMES: u64 = 1 << 24;
+const MAX_FRAMES: u32 = 1 << 24;
 /// Bytes of decompressed frames that are kept for the next reads, or one frame if that has more.
 const KEPT_BYTES: usize = 32 << 20;
 
 /// Whether a file that begins with `start` is compressed by zstd.
 pub(super) fn is_zstd(start: &[u8]) -> bool {
-    start.starts_with(&FRAME_MAGIC)
+    start.starts_with(&ZSTD_MAGIC)
 }
 
 /// A compressed capture.
@@ -174,42 +167,32 @@ impl Kept {
 }
 
 fn seek_table(file: &File, stored_len: u64) -> Result<Vec<Frame>, String> {
-    let bytes_at = |offset: u64, len: usize| {
-        let mut bytes = vec![0; len];
-        match read_up_to(file, offset, &mut bytes) {
-            Ok(read) if read == len => Ok(bytes),
-            Ok(_) => Err("it was cut short while it was read".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
+    let fill = |offset: u64, bytes: &mut [u8]| match read_up_to(file, offset, bytes) {
+        Ok(read) if read == bytes.len() => Ok(()),
+        Ok(_) => Err("it was cut short while it was read".to_owned()),
+        Err(error) => Err(error.to_string()),
     };
     let no_table = || "it has no seek table at its end".to_owned();
-    let footer_at = stored_len.checked_sub(FOOTER_BYTES).ok_or_else(no_table)?;
-    let footer = bytes_at(footer_at, FOOTER_BYTES as usize)?;
-    if footer[5..] != FOOTER_MAGIC {
-        return Err(no_table());
-    }
-    let count = u64::from(u32_at(&footer, 0));
-    let entry_bytes = if footer[4] & HAS_CHECKSUMS == 0 {
-        8
-    } else {
-        12
-    };
-    let table_bytes = count * entry_bytes + FOOTER_BYTES;
-    let table_at = stored_len.checked_sub(table_bytes + 8);
-    let (Some(table_at), true) = (table_at, count <= MAX_FRAMES) else {
+    let mut footer = [0; SeekFooter::BYTES];
+    let footer_at = stored_len.checked_sub(SeekFooter::BYTES as u64);
+    fill(footer_at.ok_or_else(no_table)?, &mut footer)?;
+    let footer = SeekFooter::parse(footer).ok_or_else(no_table)?;
+    let table_at = stored_len.checked_sub(footer.table_bytes());
+    let Some(table_at) = table_at.filter(|_| footer.frames <= MAX_FRAMES) else {
         return Err(format!(
-            "its seek table tells of {count} frames, which cannot be"
+            "its seek table tells of {} frames, which cannot be",
+            footer.frames
         ));
     };
-    let table = bytes_at(table_at, table_bytes as usize + 8)?;
-    if table[..4] != TABLE_MAGIC || u64::from(u32_at(&table, 4)) != table_bytes {
-        return Err("its seek table is damaged".to_owned());
-    }
-    let mut frames = Vec::with_capacity(count as usize);
+    let mut table = vec![0; footer.table_bytes() as usize];
+    fill(table_at, &mut table)?;
+    let entries = footer.entries(&table);
+    let entries = entries.ok_or_else(|| "its seek table is damaged".to_owned())?;
+    let mut frames = Vec::with_capacity(entries.len());
     let (mut offset, mut stored_offset) = (0, 0);
-    for entry in table[8..8 + (count * entry_bytes) as usize].chunks_exact(entry_bytes as usize) {
-        let (stored_len, len) = (u64::from(u32_at(entry, 0)), u64::from(u32_at(entry, 4)));
-        if stored_len.max(len) > MAX_FRAME_BYTES {
+    for entry in entries {
+        let (stored_len, len) = (entry.stored_bytes.into(), entry.content_bytes.into());
+        if u64::max(stored_len, len) > MAX_FRAME_BYTES {
             return Err(format!(
                 "its seek table tells of a frame of {} bytes, at most {MAX_FRAME_BYTES} are read",
                 stored_len.max(len)
@@ -232,12 +215,6 @@ fn seek_table(file: &File, stored_len: u64) -> Result<Vec<Frame>, String> {
     }
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let mut four = [0; 4];
-    four.copy_from_slice(&bytes[at..at + 4]);
-    u32::from_le_bytes(four)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -255,12 +232,12 @@ mod tests {
             bytes.extend(frame);
         }
         let count = table.len() as u32 / 8;
-        bytes.extend(TABLE_MAGIC);
+        bytes.extend([0x5e, 0x2a, 0x4d, 0x18]);
         bytes.extend((table.len() as u32 + 9).to_le_bytes());
         bytes.extend(table);
         bytes.extend(count.to_le_bytes());
         bytes.push(0);
-        bytes.extend(FOOTER_MAGIC);
+        bytes.extend([0xb1, 0xea, 0x92, 0x8f]);
         bytes
     }
 

@@ -4,18 +4,40 @@
 //! are all different, and of which nothing else is said, is closed with that. The rows of the others are then gathered and
 //! go the usual way.
 
-use super::analyst::{Analyst, Scene};
-use super::anatomy::Anatomy;
-use super::extent::Extent;
-use super::trace::{Trace, TraceSink};
 use perf_format::TraceId;
 
+use super::analyst::{Analyst, Scene};
+use super::anatomy::Anatomy;
+use super::chunk::{ChunkRef, Grouped};
+use super::extent::Extent;
+use super::extras::Extras;
+use super::trace::{Trace, TraceSink};
+
 /// Events up to which a bit tells each from the others.
-pub(crate) const MAX_EVENTS: usize = 64;
+const MAX_EVENTS: usize = 64;
+
+/// Groups the rows of a chunk by trace, but for those of traces that are closed at once. `repeats` says which traces may lie
+/// in other chunks as well.
+pub(crate) fn group<S: TraceSink>(
+    grouped: &mut Grouped,
+    analyst: &mut Analyst<S>,
+    scene: &Scene<'_>,
+    of: &ChunkRef<'_>,
+    repeats: &[bool],
+) {
+    let is_plain = matches!(Extras::of_chunk(&grouped.columns), Extras::None);
+    if !is_plain || !scene.is_brief(of.domain) {
+        return grouped.group(scene.world, of);
+    }
+    let nothing = Anatomy::default();
+    grouped.group_some(scene.world, of, |at, id, extent| {
+        id != 0 && (repeats[at] || !analyst.close_brief(scene, of.domain, id, extent, &nothing))
+    });
+}
 
 impl Scene<'_> {
     /// Whether traces of a domain may go the short way.
-    pub(crate) fn is_brief(&self, domain: usize) -> bool {
+    fn is_brief(&self, domain: usize) -> bool {
         !self.dissects
             && self.by.is_none()
             && self.background[domain].is_empty()
@@ -27,7 +49,7 @@ impl Scene<'_> {
 impl<S: TraceSink> Analyst<S> {
     /// Closes a trace whose extent is all that is needed; false if more is.
     #[inline]
-    pub(crate) fn close_brief(
+    fn close_brief(
         &mut self,
         scene: &Scene<'_>,
         domain: usize,

@@ -78,7 +78,7 @@ pub(crate) struct Grouped {
 }
 
 impl Grouped {
-    /// Decodes a chunk; its rows are then grouped by [`Grouped::group`].
+    /// Decodes a chunk; its rows are then grouped by [`Grouped::group`] or [`Grouped::group_some`].
     ///
     /// # Errors
     /// A damaged column.

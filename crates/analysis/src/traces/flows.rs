@@ -2,6 +2,7 @@
 
 mod annotated;
 mod incomplete;
+mod stage;
 
 use std::collections::HashMap;
 
@@ -15,24 +16,10 @@ use super::pending::{Pending, owned};
 use super::sample::Sample;
 use super::trace::Trace;
 pub(crate) use incomplete::{Incomplete, Unmeasured};
+pub(crate) use stage::StageSums;
 
 /// Values of the annotation that flows are split by; with more they are not split.
 pub const MAX_BY_VALUES: usize = 4096;
-
-/// One stage of a flow, of traces in which some stage occurs more than once; of all others only how many there are is
-/// counted, since each has each stage once.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct StageSums {
-    pub(crate) spans: u64,
-    pub(crate) traces: u64,
-    /// Traces that have it more than once: how many, with how many spans, at most how many, and the sums from the trace's
-    /// start to the first end and to the last.
-    pub(crate) fan_traces: u64,
-    pub(crate) fan_spans: u64,
-    pub(crate) fan_most: u64,
-    pub(crate) fan_first: u128,
-    pub(crate) fan_last: u128,
-}
 
 /// Traces with one value of the annotation that was asked for.
 #[derive(Debug, Clone, Default)]
@@ -396,16 +383,4 @@ fn share(sums: &mut Vec<u64>, number: usize, time: u64) {
         sums.resize(number + 1, 0);
     }
     sums[number] = sums[number].saturating_add(time);
-}
-
-impl StageSums {
-    fn merge(&mut self, other: &StageSums) {
-        self.spans += other.spans;
-        self.traces += other.traces;
-        self.fan_traces += other.fan_traces;
-        self.fan_spans += other.fan_spans;
-        self.fan_most = self.fan_most.max(other.fan_most);
-        self.fan_first += other.fan_first;
-        self.fan_last += other.fan_last;
-    }
 }

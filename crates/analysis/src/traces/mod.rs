@@ -2,7 +2,8 @@
 //!
 //! The way of an answer: [`ahead`] finds which ids lie in several chunks; [`chunk`] groups the rows of a chunk by trace;
 //! [`stitch`] puts together what lies in several; [`analyst`] closes a trace, [`anatomy`] takes it apart, [`flows`] sums it
-//! up, all in each worker for itself; [`summary`] turns the sums into a [`Traces`].
+//! up, all in each worker for itself; [`summary`] turns the sums into a [`Traces`]. Who asks only how long traces took has most
+//! of them closed by their extents alone, in [`brief`].
 //!
 //! Memory is bounded whatever the captures hold: the table of repeated ids by 128 MiB, waiting records by 256 MiB, cells by
 //! 256 MiB a worker, and each of the smaller tables by a constant beside it.

@@ -45,8 +45,8 @@ pub struct TraceOptions {
     /// How many of the slowest traces are kept whole; at most [`MAX_SLOWEST`].
     pub slowest: usize,
     /// Whether to take traces apart. If not, who owns their time stays untold, and much time is saved: flows have no owners,
-    /// no bands and no annotations, [`crate::traces::Trace::gaps`] are empty, [`crate::traces::Trace::own`] is 0, and parents are those
-    /// that spans name. Traces that are kept whole are always taken apart.
+    /// no bands and no annotations, [`crate::traces::Trace::gaps`] is empty, and so may [`crate::traces::Trace::spans`] be.
+    /// Traces that are kept whole are always taken apart.
     pub dissect: bool,
     /// Whether to look at what went on around traces: what overlapped them, levels of gauges, and what threads were busy with.
     pub context: bool,

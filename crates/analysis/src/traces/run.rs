@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::ahead::{Ahead, look_ahead};
 use super::analyst::{Analyst, Closing, Scene};
-use super::anatomy::Anatomy;
+use super::brief;
 use super::chunk::{ChunkRef, Grouped, first_starts};
 use super::extras::Extras;
 use super::neighbours::{Choice, Neighbours};
@@ -312,17 +312,7 @@ impl<'a> Run<'a> {
         let ids = grouped.columns.trace_ids.iter();
         seat.repeats
             .extend(ids.map(|id| ahead.repeats.may_repeat(domain, *id)));
-        let is_plain = matches!(Extras::of_chunk(&grouped.columns), Extras::None);
-        if is_plain && scene.is_brief(of.domain) {
-            let (analyst, repeats) = (&mut seat.analyst, &seat.repeats);
-            let nothing = Anatomy::default();
-            grouped.group_some(&self.world, of, |at, id, extent| {
-                id != 0
-                    && (repeats[at] || !analyst.close_brief(scene, of.domain, id, extent, &nothing))
-            });
-        } else {
-            grouped.group(&self.world, of);
-        }
+        brief::group(grouped, &mut seat.analyst, scene, of, &seat.repeats);
         let strings = match grouped.notes().is_empty() {
             true => Vec::new(),
             false => match chunk.strings() {

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use perf_format::{FileHeader, Index};
+use perf_format::{FileHeader, Index, SeekEntry, encode_seek_table};
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
@@ -18,12 +18,6 @@ use crate::path::CAPTURE_MODE;
 
 /// Bytes of the part that one frame holds, about. A chunk is never cut.
 const FRAME_BYTES: u64 = 1 << 20;
-/// First and last word of the table.
-const SKIPPABLE: u32 = 0x184D_2A5E;
-const SEEKABLE: u32 = 0x8F92_EAB1;
-/// What the table has behind its frames.
-const FOOTER_BYTES: u32 = 9;
-const ENTRY_BYTES: u32 = 8;
 
 /// Puts a compressed file in the place of a part that is closed. Whenever it is killed, one of the two is whole. If the keeper is
 /// in a hurry the part is left as it is.
@@ -92,9 +86,12 @@ fn write(plain: &File, level: i32, to: &Path, keeper: &Keeper) -> io::Result<boo
         packed.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
         compressor.compress_to_buffer(&bytes, &mut packed)?;
         out.write_all(&packed)?;
-        frames.push((length(packed.len())?, length(bytes.len())?));
+        frames.push(SeekEntry {
+            stored_bytes: length(packed.len())?,
+            content_bytes: length(bytes.len())?,
+        });
     }
-    out.write_all(&table(&frames))?;
+    out.write_all(&encode_seek_table(&frames))?;
     out.flush()?;
     drop(out);
     // It is as old as what it holds.
@@ -124,20 +121,6 @@ fn frames_of(plain: &File) -> io::Result<Vec<(u64, u64)>> {
 
 fn length(bytes: usize) -> io::Result<u32> {
     u32::try_from(bytes).map_err(io::Error::other)
-}
-
-fn table(frames: &[(u32, u32)]) -> Vec<u8> {
-    let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
-    let follow = count
-        .saturating_mul(ENTRY_BYTES)
-        .saturating_add(FOOTER_BYTES);
-    let entries = frames.iter().flat_map(|(packed, plain)| [*packed, *plain]);
-    let words = [SKIPPABLE, follow].into_iter().chain(entries);
-    let mut table: Vec<u8> = words.chain([count]).flat_map(u32::to_le_bytes).collect();
-    // No checksums here: each frame has its own.
-    table.push(0);
-    table.extend(SEEKABLE.to_le_bytes());
-    table
 }
 
 /// The header of the part in a compressed file.
