@@ -27,7 +27,7 @@ Examples:
   perf-analyze traces capture.bin --flow 'tick to fill=CANDLE_PROCESSING..ORDER_FILL'
       all traces that have both events as one flow
   perf-analyze traces capture.bin --no-owners
-      only how long flows took, of large captures several times as fast
+      only how long flows took, two to three times as fast
   perf-analyze traces gateway.bin engine.bin --format json | jq '.flows[].bands'
       traces that cross two processes of one host, for programs";
 
@@ -65,7 +65,7 @@ struct Assembly {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=MAX_SLOWEST as u64))]
     slowest: u64,
 
-    /// Only tell how long traces took, not what their time went into: several times as fast
+    /// Only tell how long traces took, not what their time went into: two to three times as fast
     #[arg(long, conflicts_with_all = ["slowest", "traces"])]
     no_owners: bool,
 
