@@ -226,10 +226,10 @@ mod tests {
             u32::from_le_bytes(bytes)
         };
         let end = packed.len();
-        assert_eq!((word(end - 4), packed[end - 5]), (SEEKABLE, 0));
+        assert_eq!((word(end - 4), packed[end - 5]), (0x8F92_EAB1, 0));
         let frames = word(end - 9) as usize;
         let entries = end - 9 - 8 * frames;
-        assert_eq!(word(entries - 8), SKIPPABLE);
+        assert_eq!(word(entries - 8), 0x184D_2A5E);
         assert_eq!(word(entries - 4) as usize, 8 * frames + 9);
         assert!(frames > 2);
         let index = Index::build(&plain).expect("a capture");
