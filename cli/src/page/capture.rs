@@ -256,7 +256,9 @@ fn recorder(cost: &RecorderCost) -> String {
             .map(|ns| format!("{} to drain", nanos_inline(ns))),
         cost.drainer_cpu_fraction
             .map(|share| format!("{} of a core", percent(share))),
+        // A flight recorder writes nothing before its snapshot, and that says nothing.
         cost.file_bytes_per_second
+            .filter(|rate| *rate >= 1.0)
             .map(|rate| format!("{}/s", bytes(rate as u64))),
         cost.ring_high_water
             .map(|share| format!("rings ≤ {} full", percent(share))),

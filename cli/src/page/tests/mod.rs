@@ -446,6 +446,18 @@ fn a_report_of_a_capture_in_a_bad_way() {
     "#]].assert_eq(&shown(&report, Some(100), false));
 }
 
+/// A snapshot of a flight recorder notes what recording cost, and no rate of a file.
+#[test]
+fn a_rate_of_nothing_is_not_shown() {
+    let mut report = report();
+    report.captures[0].recorder.file_bytes_per_second = Some(0.0);
+    let page = shown(&report, Some(100), false);
+    assert!(
+        page.contains("0.42 % of a core, rings ≤ 12 % full"),
+        "{page}"
+    );
+}
+
 #[test]
 fn a_report_as_markdown() {
     let report = report();
