@@ -16,8 +16,7 @@ fn a_wide_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     synthetic, times of day within 250 ns
-          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤ 12 % full, lag ≤
-                    3.20 ms
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -56,8 +55,8 @@ fn a_narrow_terminal() {
           lost      nothing
           open      no span was open at the end
           clock     synthetic, times of day within 250 ns
-          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤
-                    12 % full, lag ≤ 3.20 ms
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 %
+                    full, lag ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan)
                     or checked (verify)
@@ -102,8 +101,7 @@ fn a_pipe_gets_whole_names_and_every_column_on_demand() {
           lost      nothing
           open      no span was open at the end
           clock     synthetic, times of day within 250 ns
-          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤ 12 % full, lag ≤
-                    3.20 ms
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
@@ -351,7 +349,7 @@ fn markdown() {
         - **lost:** nothing
         - **open:** no span was open at the end
         - **clock:** synthetic, times of day within 250 ns
-        - **recorder:** 14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤ 12 % full, lag ≤ 3.20 ms
+        - **recorder:** 14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
         - **end:** closed cleanly
         - **figures:** percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 

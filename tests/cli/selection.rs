@@ -106,8 +106,7 @@ fn slots_are_aligned_on_utc_and_add_up() {
           lost      nothing
           open      no span was open at the end
           clock     synthetic, times of day within 250 ns
-          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, 0 B/s, rings ≤ 12 % full, lag ≤
-                    3.20 ms
+          recorder  14.2 ns a record, 10.0 µs to drain, 0.10 % of a core, rings ≤ 12 % full, lag ≤ 3.20 ms
           end       closed cleanly
           figures   percentiles within 0.1 %, from rollups; payloads not read (--scan) or checked (verify)
 
