@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+mod chosen;
 mod cover;
 pub mod diff;
 mod error;

@@ -14,6 +14,7 @@ use super::rule::Rule;
 use super::series::{Running, head_tally, is_hot, is_told_by_head};
 use super::watch::{Watch, Watcher, Watches};
 use crate::capture::{Capture, CaptureFile};
+use crate::chosen::chosen_rows;
 use crate::error::Error;
 use crate::report::survey::{KeptChunk, Survey};
 use crate::report::timeline::{Parts, SlotNumber, Timeline};
@@ -284,7 +285,9 @@ impl Scan<'_> {
             chunk.trace_ids(&mut seat.trace_ids)?;
         }
         let is_watched: Vec<bool> = places.iter().map(|(mine, _)| !mine.is_empty()).collect();
-        watched_rows(&seat.series_of, &is_watched, &mut seat.rows);
+        let of_row = seat.series_of.iter();
+        let of_row = of_row.map(|series| is_watched[usize::from(*series)]);
+        chosen_rows(of_row, &mut seat.rows);
         let mut rows = seat.rows.iter().map(|row| *row as usize).peekable();
         let mut finders: Vec<_> = parts.iter().map(Parts::finder).collect();
         let mut until = 0;
@@ -369,16 +372,4 @@ impl Scan<'_> {
         }
         Ok(())
     }
-}
-
-/// Gives the rows of the series that are watched. Without a branch a row: nobody can foretell which these are.
-fn watched_rows(series_of: &[u16], is_watched: &[bool], rows: &mut Vec<u32>) {
-    rows.clear();
-    rows.resize(series_of.len() + 1, 0);
-    let mut count = 0;
-    for (row, series) in series_of.iter().enumerate() {
-        rows[count] = row as u32;
-        count += usize::from(is_watched[usize::from(*series)]);
-    }
-    rows.truncate(count);
 }

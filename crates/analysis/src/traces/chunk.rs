@@ -10,6 +10,7 @@ use super::span::Span;
 use super::trace::{Note, What};
 use super::world::{Convert, World};
 use crate::capture::{Capture, CaptureFile};
+use crate::chosen::chosen_rows;
 use crate::report::survey::KeptChunk;
 
 /// A chunk that is to be read.
@@ -139,14 +140,9 @@ impl Grouped {
             *is_wanted = *is_wanted || extent.spans > 0 && wants(at, *id, extent);
         }
         self.is_wanted[0] = false;
-        self.rows.clear();
-        self.rows.resize(self.columns.traces.len() + 1, 0);
-        let mut count = 0;
-        for (row, trace) in self.columns.traces.iter().enumerate() {
-            self.rows[count] = row as u32;
-            count += usize::from(self.is_wanted[*trace as usize]);
-        }
-        self.rows.truncate(count);
+        let of_row = self.columns.traces.iter();
+        let of_row = of_row.map(|trace| self.is_wanted[*trace as usize]);
+        chosen_rows(of_row, &mut self.rows);
         self.places.clear();
         self.places.push(0);
         let counts = self.extents.iter().zip(&self.is_wanted);

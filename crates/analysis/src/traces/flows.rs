@@ -127,7 +127,7 @@ impl FlowSums {
         }
         self.sample.offer(trace);
         // The traces of a rule do not all have the same stages.
-        if repeats || matches!(self.key, FlowKey::Rule(_)) {
+        if repeats || !self.is_plain() {
             self.add_repeated(trace, scratch);
         } else {
             self.plain += 1;

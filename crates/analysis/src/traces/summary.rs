@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use perf_format::Histogram;
-use rayon::prelude::*;
 
 use super::ahead::Ahead;
 use super::analyst::Analyst;
@@ -61,7 +60,6 @@ impl Summary<'_> {
             key(a).cmp(&key(b)).then_with(|| a.key.cmp(&b.key))
         });
         let patterns = self.patterns();
-        let own: Vec<Vec<u128>> = flows.par_iter().map(FlowSums::own).collect();
         let orders: Vec<Vec<u32>> = (flows.iter())
             .map(|flow| self.events_in_order(flow))
             .collect();
@@ -90,7 +88,7 @@ impl Summary<'_> {
                         patterns.iter().any(|pattern| pattern.matches(name))
                     });
                 if matches {
-                    shown.push(self.flow((flow, &own[at]), &names[at], &orders[at], level));
+                    shown.push(self.flow(flow, &names[at], &orders[at], level));
                 }
             } else {
                 other.merge_counts(flow);
@@ -147,13 +145,7 @@ impl Summary<'_> {
         parsed.filter_map(Result::ok).collect()
     }
 
-    fn flow(
-        &self,
-        (flow, own): (&FlowSums, &[u128]),
-        name: &str,
-        events: &[u32],
-        level: u32,
-    ) -> Flow {
+    fn flow(&self, flow: &FlowSums, name: &str, events: &[u32], level: u32) -> Flow {
         let order = match self.options.dissects() {
             true => in_order(flow, events),
             false => Vec::new(),
@@ -190,7 +182,7 @@ impl Summary<'_> {
             lag: self.times(&flow.lag.histogram(), |ns| ns),
             response: self.times(&flow.response.histogram(), |ns| ns),
             early: flow.early,
-            owners: self.owners(flow, own, &order),
+            owners: self.owners(flow, &order),
             background: self.background(flow, &ranges, level),
             annotations: annotations(flow, &ranges, &found, level),
             varied_annotations: varied(flow),
@@ -222,7 +214,8 @@ impl Summary<'_> {
         Some(beyond.collect())
     }
 
-    fn owners(&self, flow: &FlowSums, own: &[u128], order: &[usize]) -> Vec<OwnerStats> {
+    fn owners(&self, flow: &FlowSums, order: &[usize]) -> Vec<OwnerStats> {
+        let own = flow.own();
         let error = self.clock_error();
         let sums: Vec<u128> = order.iter().map(|number| own[*number]).collect();
         let total: u128 = sums.iter().sum();
