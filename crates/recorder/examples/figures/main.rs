@@ -34,6 +34,9 @@ enum Figure {
         /// Bytes of the thread's ring
         #[arg(long, default_value_t = 256 << 10)]
         ring: usize,
+        /// With an armed flight recorder in place of a capture
+        #[arg(long)]
+        armed: bool,
     },
     /// The slowest of single calls
     Calls,
@@ -73,7 +76,7 @@ enum Figure {
 fn main() -> Result<()> {
     let args = Args::parse();
     match args.figure {
-        Figure::Span { ring } => rounds::run(&args.captures, ring),
+        Figure::Span { ring, armed } => rounds::run(&args.captures, ring, armed),
         Figure::Calls => calls::run(&args.captures),
         Figure::Paced { rate, seconds } => sustained::paced(&args.captures, rate, seconds),
         Figure::Unpaced { seconds } => sustained::unpaced(&args.captures, seconds),

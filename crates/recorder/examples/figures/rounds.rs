@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use perf_probe::{laps, measure, measured, record_end, record_start};
-use perf_recorder::Recorder;
+use perf_recorder::{Flight, Recorder};
 
 use crate::figure;
 
@@ -24,11 +24,14 @@ const ROUNDS: usize = 301;
 /// A kind of span: its name, so many of it, and what each round took.
 type Kind = (&'static str, Box<dyn FnMut(usize)>, Vec<f64>);
 
-pub(crate) fn run(captures: &Path, ring_bytes: usize) -> Result<()> {
-    let recorder = Recorder::builder()
+pub(crate) fn run(captures: &Path, ring_bytes: usize, armed: bool) -> Result<()> {
+    let mut builder = Recorder::builder()
         .capture(captures)
-        .ring_bytes(ring_bytes as u64)
-        .start()?;
+        .ring_bytes(ring_bytes as u64);
+    if armed {
+        builder = builder.flight(Flight::last(Duration::from_secs(30)));
+    }
+    let recorder = builder.start()?;
     // A round fits in the ring, and the drainer empties it before the next.
     let spans = (ring_bytes / 32 / 2).min(100_000);
     let mut kinds: [Kind; 6] = [
