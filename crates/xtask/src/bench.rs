@@ -83,28 +83,24 @@ fn record(args: &Args, scratch: &Path) -> Result<()> {
         "\nRecording (a span: median of 300 interleaved rounds; ratio: to two bare clock reads in the same round)"
     );
     let captures = scratch.join("figures");
-    for (ring, armed, bound, name) in [
+    for (arguments, bound, name) in [
         (
-            "262144",
-            None,
+            &["--ring", "262144"][..],
             "≤ 1.15",
             "ring of 256 KiB: the default, within the second-level cache",
         ),
         (
-            "16777216",
-            None,
+            &["--ring", "16777216"],
             "≤ 1.3",
             "ring of 16 MiB: the largest that one grows to",
         ),
         (
-            "262144",
-            Some("--armed"),
+            &["--ring", "262144", "--armed"],
             "≤ 1.15",
-            "an armed flight recorder, ring of 256 KiB",
+            "ring of 256 KiB, and an armed flight recorder behind it",
         ),
     ] {
-        let arguments = ["span", "--ring", ring].into_iter().chain(armed);
-        let span = figures(&captures, &arguments.collect::<Vec<_>>())?;
+        let span = figures(&captures, &[&["span"], arguments].concat())?;
         println!("  {name}");
         for kind in [
             "two_clock_reads",
