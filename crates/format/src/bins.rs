@@ -10,6 +10,10 @@
 //! Source: Gil Tene, HdrHistogram, `lowest discernible value` 1, `significant
 //! value digits` 3 (2048 sub-buckets).
 
+mod many;
+
+pub use many::{Survey, of_all};
+
 /// Number of bins that cover all of u64.
 pub const COUNT: usize = index(u64::MAX) + 1;
 

@@ -205,6 +205,19 @@ impl<'a> PackedReader<'a> {
         Ok(())
     }
 
+    /// Decodes the next blocks, `count` values in all, into the front of `out`, which has room for whole blocks; what lies
+    /// behind them is meaningless.
+    pub(crate) fn fill(&mut self, count: usize, out: &mut [u64]) -> Result<()> {
+        let (blocks, _) = out[..count.next_multiple_of(BLOCK)].as_chunks_mut();
+        let mut left = count;
+        for block in blocks {
+            let here = left.min(BLOCK);
+            self.next_block(here, block)?;
+            left -= here;
+        }
+        Ok(())
+    }
+
     /// Calls `f` with the values of the next blocks, `count` in all.
     #[inline]
     pub(crate) fn for_each_block(&mut self, count: usize, mut f: impl FnMut(&[u64])) -> Result<()> {

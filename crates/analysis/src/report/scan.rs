@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use perf_format::{
-    Aggregate, ColumnId, CounterSummary, EventsChunk, FormatError, GaugeSummary, Rollup, SeriesKey,
-    Tag, TagClass,
+    Aggregate, ColumnId, CounterSummary, EventsChunk, FormatError, GaugeSummary, Rollup, Series,
+    SeriesKey, Tag, TagClass,
 };
 
 use super::rows::Class;
@@ -104,19 +104,13 @@ fn whole(
     slot: SlotNumber,
     buffers: &mut ChunkBuffers,
 ) -> Result<Scanned, FormatError> {
-    let grouped = &mut buffers.grouped;
-    grouped.clear();
-    let mut wanted = Vec::with_capacity(chunk.series().len());
     let mut gauges = Rollup::default();
-    for (index, series) in chunk.series().iter().enumerate() {
-        let Some(local) = worker.local(slot, origin.capture, series.key) else {
-            continue;
-        };
-        if series.key.tag != Tag::GAUGE {
-            chunk.values_of(index, |block| grouped.extend_from_slice(block))?;
-            wanted.push((local, series.rows as usize));
-        }
-    }
+    let local = |series: &Series| {
+        let local = worker.local(slot, origin.capture, series.key);
+        local.filter(|_| series.key.tag != Tag::GAUGE)
+    };
+    let locals: Vec<Option<usize>> = chunk.series().iter().map(local).collect();
+    chunk.values_where(|index| locals[index].is_some(), &mut buffers.grouped)?;
     if worker.wants_gauges()
         && chunk
             .series()
@@ -125,11 +119,13 @@ fn whole(
     {
         chunk.roll_into(&mut gauges, |key| key.tag == Tag::GAUGE)?;
     }
-    let mut values = grouped.as_slice();
-    for (local, rows) in wanted {
-        let (mine, rest) = values.split_at(rows);
-        values = rest;
-        add(worker, local, origin.scale, mine);
+    let mut values = buffers.grouped.as_slice();
+    for (series, local) in chunk.series().iter().zip(locals) {
+        if let Some(local) = local {
+            let (mine, rest) = values.split_at(series.rows as usize);
+            values = rest;
+            add(worker, local, origin.scale, mine);
+        }
     }
     for (key, aggregate) in &gauges.series {
         if let (Aggregate::Gauge(summary), Some(local)) =

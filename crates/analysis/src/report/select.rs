@@ -7,6 +7,7 @@
 use perf_format::bins;
 
 use super::bins::SparseBins;
+use super::table::LEN;
 
 /// Steps that one pass counts within a stretch of values, at most.
 const MAX_STEPS: u64 = 1 << 16;
@@ -215,14 +216,14 @@ struct Net {
 }
 
 impl Sieve {
-    pub(crate) const BYTES: u64 = bins::COUNT as u64;
+    pub(crate) const BYTES: u64 = LEN as u64;
 
     /// `None` when there is no target.
     pub(crate) fn new(targets: &[Target]) -> Option<Self> {
         if targets.is_empty() {
             return None;
         }
-        let mut wanted = vec![0; bins::COUNT];
+        let mut wanted = vec![0; LEN];
         for target in targets {
             wanted[bins::index(target.low)] = 1;
         }
@@ -243,28 +244,47 @@ impl Sieve {
     /// Keeps or counts those of `values` that lie in a target.
     pub(crate) fn sift(&mut self, values: &[u64]) {
         self.pending += values.len() as u64;
-        for value in values {
-            if self.wanted[bins::index(*value)] != 0 {
-                self.keep(*value);
+        let nets = &mut self.nets;
+        let Some(wanted) = self.wanted.first_chunk::<LEN>() else {
+            return;
+        };
+        let any = |bins: &[u32]| {
+            let of_one = bins.iter().map(|bin| wanted[*bin as usize % LEN]);
+            of_one.fold(0, |any, one| any | one) != 0
+        };
+        bins::of_all(values, |bins, values| {
+            let (bins, last_bins) = bins.as_chunks::<AT_ONCE>();
+            let (values, last_values) = values.as_chunks::<AT_ONCE>();
+            for (bins, values) in bins.iter().zip(values) {
+                if any(bins) {
+                    values.iter().for_each(|value| keep(nets, *value));
+                }
             }
-        }
+            if any(last_bins) {
+                last_values.iter().for_each(|value| keep(nets, *value));
+            }
+        });
     }
 
     /// True when its 32-bit counts must be taken before `more` values come.
     pub(crate) fn is_full(&self, more: u64) -> bool {
         self.pending + more > u64::from(u32::MAX)
     }
+}
 
-    fn keep(&mut self, value: u64) {
-        for net in &mut self.nets {
-            let from_low = value.wrapping_sub(net.low);
-            if from_low <= net.width {
-                match net.method {
-                    Method::Collect => net.values.push(value),
-                    Method::Count { shift } => net.counts[(from_low >> shift) as usize] += 1,
-                }
-                return;
+/// Values that are looked at without a branch: most are in no target.
+const AT_ONCE: usize = 16;
+
+/// Keeps or counts a value if it lies in a target.
+fn keep(nets: &mut [Net], value: u64) {
+    for net in nets {
+        let from_low = value.wrapping_sub(net.low);
+        if from_low <= net.width {
+            match net.method {
+                Method::Collect => net.values.push(value),
+                Method::Count { shift } => net.counts[(from_low >> shift) as usize] += 1,
             }
+            return;
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A plain array of 32-bit counts in the layout of the bins: the innermost loop of a scan.
 
-use perf_format::bins;
+use perf_format::bins::{self, Survey};
 
 use super::bins::SparseBins;
 use super::spread::Spread;
 
 /// More than [`bins::COUNT`], and a power of two, so that the index needs no check.
-const LEN: usize = 1 << 16;
+pub(super) const LEN: usize = 1 << 16;
 const _: () = assert!(bins::COUNT <= LEN);
 
 /// Counts of one cell in one worker. A zeroed allocation of this size is not resident until it is touched: a
@@ -15,9 +15,7 @@ const _: () = assert!(bins::COUNT <= LEN);
 pub(crate) struct Table {
     counts: Vec<u32>,
     count: u64,
-    sum: u128,
-    min: u64,
-    max: u64,
+    survey: Survey,
 }
 
 impl Table {
@@ -28,9 +26,7 @@ impl Table {
         Self {
             counts: vec![0; LEN],
             count: 0,
-            sum: 0,
-            min: u64::MAX,
-            max: 0,
+            survey: Survey::EMPTY,
         }
     }
 
@@ -43,20 +39,12 @@ impl Table {
         let Some(counts) = self.counts.first_chunk_mut::<LEN>() else {
             return;
         };
-        let (mut min, mut max) = (self.min, self.max);
-        for block in values.chunks(BLOCK) {
-            let (mut low, mut carries) = (0_u64, 0_u64);
-            for value in block {
-                counts[bins::index(*value) % LEN] += 1;
-                min = min.min(*value);
-                max = max.max(*value);
-                let (sum, carry) = low.overflowing_add(*value);
-                low = sum;
-                carries += u64::from(carry);
+        let all = bins::of_all(values, |bins, _| {
+            for bin in bins {
+                counts[*bin as usize % LEN] += 1;
             }
-            self.sum += (u128::from(carries) << 64) | u128::from(low);
-        }
-        (self.min, self.max) = (min, max);
+        });
+        self.survey = self.survey.and(all);
         self.count += values.len() as u64;
     }
 
@@ -65,15 +53,13 @@ impl Table {
         if self.count == 0 {
             return;
         }
-        spread.add_totals(self.count, self.sum, self.min, self.max);
-        let (first, last) = (bins::index(self.min), bins::index(self.max));
+        let Survey { low, high, sum } = self.survey;
+        spread.add_totals(self.count, sum, low, high);
+        let (first, last) = (bins::index(low), bins::index(high));
         add_and_clear(&mut self.counts[first..=last], first, &mut spread.bins);
-        (self.count, self.sum, self.min, self.max) = (0, 0, u64::MAX, 0);
+        (self.count, self.survey) = (0, Survey::EMPTY);
     }
 }
-
-/// Values that are summed without looking back.
-const BLOCK: usize = 1024;
 
 fn add_and_clear(counts: &mut [u32], first: usize, bins: &mut SparseBins) {
     let used = counts

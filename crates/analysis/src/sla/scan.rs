@@ -257,9 +257,9 @@ impl Scan<'_> {
         let mut running: Vec<Running<'_>> = Vec::new();
         // By series: its watchers, and where its next value lies.
         let mut places = Vec::with_capacity(chunk.series().len());
-        seat.values.clear();
+        let mut values = 0;
         let mut lists = false;
-        for (index, series) in chunk.series().iter().enumerate() {
+        for series in chunk.series() {
             let watchers = watch.get(&series.key).map_or(&[][..], Vec::as_slice);
             let first = running.len();
             running.extend(watchers.iter().map(|watcher| Running {
@@ -273,11 +273,12 @@ impl Scan<'_> {
             lists |= watchers
                 .iter()
                 .any(|watcher| watcher.lists && is_hot(watcher, series.max_value));
-            places.push((first..running.len(), seat.values.len()));
+            places.push((first..running.len(), values));
             if !watchers.is_empty() {
-                chunk.values_of(index, |block| seat.values.extend_from_slice(block))?;
+                values += series.rows as usize;
             }
         }
+        chunk.values_where(|index| !places[index].0.is_empty(), &mut seat.values)?;
         let has_traces = lists && chunk.trace_count() > 0;
         seat.traces.clear();
         if has_traces {

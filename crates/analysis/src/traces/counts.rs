@@ -35,31 +35,35 @@ impl Counts {
     /// Counts what is pending: before anything but `count` is looked at.
     #[inline(never)]
     pub(crate) fn settle(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        let Some(most) = pending.iter().copied().max() else {
+        if self.pending.is_empty() {
             return;
-        };
-        let bins = bins::index(most) + 1;
-        if bins > self.counts.len() {
-            self.min = if self.counts.is_empty() {
-                u64::MAX
-            } else {
-                self.min
-            };
-            self.counts.resize(bins, 0);
         }
-        self.max = self.max.max(most);
-        for value in &pending {
-            let bin = bins::index(*value);
+        let mut pending = std::mem::take(&mut self.pending);
+        let is_first = self.counts.is_empty();
+        let all = bins::of_all(&pending, |bins, _| self.count(bins));
+        self.min = if is_first {
+            all.low
+        } else {
+            self.min.min(all.low)
+        };
+        self.max = self.max.max(all.high);
+        self.sum += all.sum;
+        pending.clear();
+        self.pending = pending;
+    }
+
+    #[inline(always)]
+    fn count(&mut self, bins: &[u32]) {
+        let used = bins.iter().max().map_or(0, |bin| *bin as usize + 1);
+        if used > self.counts.len() {
+            self.counts.resize(used, 0);
+        }
+        for bin in bins.iter().map(|bin| *bin as usize) {
             match self.counts[bin].checked_add(1) {
                 Some(count) => self.counts[bin] = count,
                 None => self.add(bin, 1),
             }
-            self.sum += u128::from(*value);
-            self.min = self.min.min(*value);
         }
-        self.pending = pending;
-        self.pending.clear();
     }
 
     #[cold]

@@ -101,11 +101,11 @@ impl<'a> EventsChunk<'a> {
 
     /// The `count` values of a packed column into `values` (cleared first).
     pub(super) fn unpack(&self, id: ColumnId, count: usize, values: &mut Vec<u64>) -> Result<()> {
-        values.clear();
-        values.reserve(count);
         let (column, offset) = self.column(id)?;
         let mut reader = PackedReader::new(column, offset);
-        reader.for_each_block(count, |block| values.extend_from_slice(block))?;
+        values.resize(count.next_multiple_of(BLOCK), 0);
+        reader.fill(count, values)?;
+        values.truncate(count);
         reader.expect_end()
     }
 
@@ -120,6 +120,13 @@ impl<'a> EventsChunk<'a> {
     /// If `index` is not below the number of series.
     #[inline]
     pub fn values_of(&self, index: usize, f: impl FnMut(&[u64])) -> Result<()> {
+        let mut reader = self.values_reader(index)?;
+        reader.for_each_block(self.tables.series[index].rows as usize, f)?;
+        reader.expect_end()
+    }
+
+    /// The values of one series.
+    fn values_reader(&self, index: usize) -> Result<PackedReader<'a>> {
         let (column, offset) = self.column(ColumnId::VALUE)?;
         let series = &self.tables.series[index];
         let start = series.value_offset as usize;
@@ -136,20 +143,40 @@ impl<'a> EventsChunk<'a> {
                 end,
             ));
         };
-        let mut reader = PackedReader::new(bytes, offset + start as u64);
-        reader.for_each_block(series.rows as usize, f)?;
-        reader.expect_end()
+        Ok(PackedReader::new(bytes, offset + start as u64))
     }
 
-    /// All values, grouped by series, into `values` (cleared first).
+    /// All values, grouped by series, into `values` (what it held is gone).
     ///
     /// # Errors
     /// A damaged column.
     pub fn grouped_values(&self, values: &mut Vec<u64>) -> Result<()> {
-        values.clear();
-        values.reserve(self.rows());
-        (0..self.tables.series.len())
-            .try_for_each(|index| self.values_of(index, |block| values.extend_from_slice(block)))
+        self.values_where(|_| true, values)
+    }
+
+    /// The values of the series whose indexes are `wanted`, grouped by series, into `values` (what it held is gone).
+    ///
+    /// # Errors
+    /// A damaged column.
+    pub fn values_where(
+        &self,
+        wanted: impl Fn(usize) -> bool,
+        values: &mut Vec<u64>,
+    ) -> Result<()> {
+        // Each series is decoded in whole blocks, the last one over what the next one is written to. What a buffer
+        // that is used again already holds need not be set to 0.
+        values.resize(self.rows() + BLOCK, 0);
+        let mut filled = 0;
+        for (index, series) in self.tables.series.iter().enumerate() {
+            if wanted(index) {
+                let mut reader = self.values_reader(index)?;
+                reader.fill(series.rows as usize, &mut values[filled..])?;
+                reader.expect_end()?;
+                filled += series.rows as usize;
+            }
+        }
+        values.truncate(filled);
+        Ok(())
     }
 
     /// The series index of each row into `indexes` (cleared first). Each is below

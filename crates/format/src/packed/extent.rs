@@ -17,11 +17,6 @@ impl Extent {
         high: i64::MIN,
     };
 
-    /// Of the values of a block; there is at least one.
-    pub(crate) fn of(values: &[u64]) -> Extent {
-        survey(values, Modes::Plain).0
-    }
-
     /// Of the values of both.
     pub(crate) fn and(self, other: Extent) -> Extent {
         Extent {

@@ -1,8 +1,6 @@
 //! Counts of values in the bins of [`crate::bins`], with exact count, sum, minimum and maximum.
 
 use crate::bins;
-use crate::packed::{BLOCK, Extent};
-use crate::wide::wide;
 
 /// A distribution of u64 values: durations in ticks, observations in their unit.
 ///
@@ -67,35 +65,25 @@ impl Histogram {
         if values.is_empty() {
             return;
         }
-        let (mut low, mut high, mut sum) = (u64::MAX, 0, 0u128);
-        for block in values.chunks(BLOCK) {
-            let (block_low, block_high, block_sum) = survey(block);
-            low = low.min(block_low);
-            high = high.max(block_high);
-            sum += block_sum;
-        }
-        self.sum = self.sum.saturating_add(sum);
+        let counts = &mut self.counts;
+        let all = bins::of_all(values, |bins, _| {
+            let used = bins.iter().max().map_or(0, |bin| *bin as usize + 1);
+            if counts.len() < used {
+                counts.resize(used, 0);
+            }
+            for &bin in bins {
+                // Wrapping, since a hostile rollup may have filled a bin to the brim.
+                let count = &mut counts[bin as usize];
+                *count = count.wrapping_add(1);
+            }
+        });
+        self.sum = self.sum.saturating_add(all.sum);
         (self.min, self.max) = if self.count == 0 {
-            (low, high)
+            (all.low, all.high)
         } else {
-            (self.min.min(low), self.max.max(high))
+            (self.min.min(all.low), self.max.max(all.high))
         };
         self.count = self.count.saturating_add(values.len() as u64);
-        let bins = bins::index(self.max) + 1;
-        if self.counts.len() < bins {
-            self.counts.resize(bins, 0);
-        }
-        let counts = self.counts.as_mut_slice();
-        wide(
-            #[inline(always)]
-            || {
-                for &value in values {
-                    // Wrapping, since a hostile rollup may have filled a bin to the brim.
-                    let count = &mut counts[bins::index(value)];
-                    *count = count.wrapping_add(1);
-                }
-            },
-        );
     }
 
     /// Adds all that `other` holds.
@@ -203,23 +191,6 @@ impl Histogram {
             .sum();
         Some((squares / self.count as f64).sqrt())
     }
-}
-
-/// Smallest, largest and sum of the values of a block.
-fn survey(block: &[u64]) -> (u64, u64, u128) {
-    let extent = Extent::of(block);
-    // Durations are far below 2⁵⁶, and then no sum of a block overflows.
-    if extent.low >= 0 && extent.high < 1 << 56 {
-        let sum = block
-            .iter()
-            .fold(0u64, |sum, &value| sum.wrapping_add(value));
-        return (extent.low as u64, extent.high as u64, sum.into());
-    }
-    block
-        .iter()
-        .fold((u64::MAX, 0, 0), |(low, high, sum), &value| {
-            (low.min(value), high.max(value), sum + u128::from(value))
-        })
 }
 
 /// Equal when the same values were recorded, however far the counts have grown.
