@@ -10,6 +10,7 @@ mod clock;
 mod cost;
 mod endless;
 mod instructions;
+mod paced;
 mod peer;
 mod peers;
 mod speed;
@@ -37,7 +38,7 @@ struct Args {
     /// Rounds of `cost`
     #[arg(long, default_value_t = 150)]
     rounds: usize,
-    /// The most spans that a thread of `speed` records
+    /// The most spans that a thread of `speed` records; the spans of `paced`
     #[arg(long, default_value_t = 10_000_000)]
     spans: u64,
     /// How long `speed` records, s
@@ -58,8 +59,12 @@ enum Measure {
     Speed,
     /// Records until it is killed
     Endless,
+    /// Records so many spans, at a pace at which none is lost
+    Paced,
     /// Counts the spans in the files of an earlier run
     Written,
+    /// Reads these files as the peer's own tool does, and sums its spans up
+    Read,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -107,13 +112,17 @@ fn measure<P: Peer>(args: &Args) -> Result<()> {
         Measure::Instructions => instructions::run::<P>(&args.dir),
         Measure::Speed => speed::run::<P>(&args.dir, args.threads, args.spans, args.seconds),
         Measure::Endless => endless::run::<P>(&args.dir, args.acknowledged.as_deref()),
-        Measure::Written => {
-            if let Some(written) = P::written(&args.dir)? {
-                figure("written", written as f64);
-            }
-            Ok(())
-        }
+        Measure::Paced => paced::run::<P>(&args.dir, args.spans),
+        Measure::Written => count("written", P::written(&args.dir)?),
+        Measure::Read => count("read", P::read(&args.dir)?),
     }
+}
+
+fn count(name: &str, spans: Option<u64>) -> Result<()> {
+    if let Some(spans) = spans {
+        figure(name, spans as f64);
+    }
+    Ok(())
 }
 
 /// Prints one figure.

@@ -32,4 +32,13 @@ pub(crate) trait Peer: Sized + Sync {
     /// # Errors
     /// When a file cannot be read.
     fn written(dir: &Path) -> Result<Option<u64>>;
+
+    /// Sums up the spans of the files below `dir` as its own tool does, and gives how many there were; none if that tool is a
+    /// program of its own, or there is no such tool.
+    ///
+    /// # Errors
+    /// When the tool cannot read the files.
+    fn read(_: &Path) -> Result<Option<u64>> {
+        Ok(None)
+    }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use analyzeme::ProfilingData;
 use anyhow::{Result, anyhow};
+use measureme::rustc::GENERIC_ACTIVITY_EVENT_KIND;
 use measureme::{EventId, PageTag, Profiler, RawEvent, StringId};
 
 use super::take;
@@ -32,7 +34,7 @@ impl Peer for Measureme {
                 .map(|profiler| profiler.alloc_string(name))
         };
         Ok(Self {
-            kind: name("bench").unwrap_or(StringId::INVALID),
+            kind: name(GENERIC_ACTIVITY_EVENT_KIND).unwrap_or(StringId::INVALID),
             event: EventId::from_label(name("span").unwrap_or(StringId::INVALID)),
             threads: AtomicU32::new(0),
             profiler,
@@ -73,5 +75,13 @@ impl Peer for Measureme {
         Ok(Some(
             (events.saturating_sub(STREAM_HEADER) / size_of::<RawEvent>()) as u64,
         ))
+    }
+
+    /// What `summarize` does before it prints: times and counts by the name of the event.
+    fn read(dir: &Path) -> Result<Option<u64>> {
+        let data = ProfilingData::new(&dir.join(STEM)).map_err(|error| anyhow!("{error}"))?;
+        let events = data.perform_analysis().query_data;
+        let counts = events.iter().map(|event| event.invocation_count as u64);
+        Ok(Some(counts.sum()))
     }
 }

@@ -217,21 +217,13 @@ fn ours(
         asked.push(ask(&mut command()).with_context(|| format!("perf-analyze, {title}"))?);
         spent = asked.iter().map(|asked| asked.seconds).sum();
     }
-    let most = |of: fn(&Asked) -> u64| asked.iter().map(of).max().unwrap_or(0);
-    let task = Task {
-        question: title.to_owned(),
-        program: PRODUCT.to_owned(),
-        spans: files.spans,
-        threads,
-        seconds: asked.iter().map(|asked| asked.seconds).collect(),
-        anonymous_kib: most(|asked| asked.anonymous_kib),
-        peak_kib: most(|asked| asked.peak_kib),
-        read_bytes: most(|asked| asked.read_bytes),
-        file_bytes: fs::metadata(&files.capture)?.len(),
-        agrees: None,
+    let bytes = fs::metadata(&files.capture)?.len();
+    let task = Task::of(&asked, (title, PRODUCT), files.spans, threads, bytes);
+    let answer = match asked.last() {
+        Some(asked) => our_answer(name, &asked.json()?),
+        None => Answer::new(),
     };
-    let printed = asked.last().map(|asked| our_answer(name, &asked.printed));
-    Ok((task, printed.unwrap_or_default()))
+    Ok((task, answer))
 }
 
 /// An engine's answer, held against ours if there is one. That it has none is no failure of the run.
@@ -247,8 +239,9 @@ fn theirs(
     let spans = files.tables.join("spans/*.parquet").display().to_string();
     let count = threads.to_string();
     let script = ["crates/bench/analysis.py", engine, name, &spans, &count];
-    let asked = match ask(&mut python::python(&[&script[..], rest].concat())) {
-        Ok(asked) => asked,
+    let asked = ask(&mut python::python(&[&script[..], rest].concat()));
+    let (asked, printed) = match asked.and_then(|asked| Ok((asked.json()?, asked))) {
+        Ok((printed, asked)) => (asked, printed),
         Err(error) => {
             let spans = files.spans;
             raw.skip(
@@ -258,28 +251,23 @@ fn theirs(
             return;
         }
     };
-    let answer: Answer =
-        serde_json::from_value(asked.printed["answer"].clone()).unwrap_or_default();
-    raw.analysis.push(Task {
-        question: title.to_owned(),
-        program: engine.to_owned(),
-        spans: files.spans,
-        threads,
-        seconds: asked.printed["seconds"].as_f64().into_iter().collect(),
-        anonymous_kib: asked.anonymous_kib,
-        peak_kib: asked
-            .peak_kib
-            .max(asked.printed["peak_kib"].as_u64().unwrap_or(0)),
-        read_bytes: asked.read_bytes,
-        file_bytes: bytes_in(&files.tables.join("spans")),
-        agrees: ours.map(|ours| agree(ours, &answer)),
-    });
+    let answer: Answer = serde_json::from_value(printed["answer"].clone()).unwrap_or_default();
+    let bytes = bytes_in(&files.tables.join("spans"));
+    let mut task = Task::of(&[asked], (title, engine), files.spans, threads, bytes);
+    // Of the query alone.
+    task.seconds = printed["seconds"].as_f64().into_iter().collect();
+    let peak_kib = printed["peak_kib"].as_u64();
+    task.peak_kib = task.peak_kib.max(peak_kib.unwrap_or(0));
+    task.agrees = ours.map(|ours| agree(ours, &answer));
+    raw.analysis.push(task);
 }
 
-/// The size of the files in a directory.
-fn bytes_in(dir: &Path) -> u64 {
+/// The size of the files below a directory.
+pub(crate) fn bytes_in(dir: &Path) -> u64 {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| Some(entry.metadata().ok()?.len()))
-        .sum()
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_in(&entry.path()),
+        metadata => metadata.map_or(0, |metadata| metadata.len()),
+    });
+    bytes.sum()
 }

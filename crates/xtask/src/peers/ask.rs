@@ -19,14 +19,27 @@ pub(crate) struct Asked {
     pub(crate) peak_kib: u64,
     /// What it asked the kernel for, in bytes.
     pub(crate) read_bytes: u64,
-    /// What it printed: JSON.
-    pub(crate) printed: Value,
+    /// What it printed.
+    pub(crate) printed: String,
 }
 
-/// Runs a program that prints JSON, or nothing.
+impl Asked {
+    /// What it printed, as JSON; null if it printed nothing.
+    ///
+    /// # Errors
+    /// When it printed something else.
+    pub(crate) fn json(&self) -> Result<Value> {
+        match self.printed.trim() {
+            "" => Ok(Value::Null),
+            printed => serde_json::from_str(printed).context("what it printed is no JSON"),
+        }
+    }
+}
+
+/// Runs a program to its end.
 ///
 /// # Errors
-/// When it cannot be started, fails, or prints something else.
+/// When it cannot be started, or fails.
 pub(crate) fn ask(command: &mut Command) -> Result<Asked> {
     let start = Instant::now();
     let mut child = command
@@ -47,11 +60,6 @@ pub(crate) fn ask(command: &mut Command) -> Result<Asked> {
     })?;
     let (printed, errors, success, seconds, (anonymous_kib, peak_kib, read_bytes)) = watched;
     ensure!(success, "it failed: {}", errors.trim());
-    let printed = if printed.trim().is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_str(&printed).context("what it printed is no JSON")?
-    };
     Ok(Asked {
         seconds,
         anonymous_kib,
@@ -191,7 +199,7 @@ mod tests {
         command.args(["-c", "sleep 0.2; echo '{\"x\": 1}'"]);
         let asked = ask(&mut command).expect("a shell");
         assert!(asked.seconds >= 0.2 && asked.peak_kib > 0);
-        assert_eq!(asked.printed["x"], 1);
+        assert_eq!(asked.json().expect("an object")["x"], 1);
         assert!(ask(Command::new("sh").args(["-c", "echo no >&2; exit 3"])).is_err());
     }
 }

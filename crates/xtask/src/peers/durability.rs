@@ -55,12 +55,12 @@ pub(crate) fn run(
             }
         }
     }
-    runner.directory()?;
+    runner.directory("spans")?;
     Ok(())
 }
 
 fn kill_one(runner: &Runner<'_>, subject: &Subject) -> Result<Death> {
-    let dir = runner.directory()?;
+    let dir = runner.directory("spans")?;
     let count = runner.scratch.join("acknowledged");
     let _ = fs::remove_file(&count);
     let mut child = runner

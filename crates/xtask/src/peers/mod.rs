@@ -9,6 +9,7 @@ mod build;
 mod chart;
 mod durability;
 mod raw;
+mod reading;
 mod record;
 mod subject;
 mod table;
@@ -49,7 +50,7 @@ pub(crate) struct Args {
 }
 
 /// The parts of a run, which `--only` may name beside subjects.
-const PARTS: [&str; 3] = ["recording", "durability", "analysis"];
+const PARTS: [&str; 4] = ["recording", "durability", "reading", "analysis"];
 
 /// The file of the raw figures.
 const KEPT: &str = "peers.json";
@@ -76,7 +77,7 @@ impl Choice {
         // Who names subjects alone means their recording and durability.
         let wanted = |part: &str| match (parts.is_empty(), subjects.is_empty()) {
             (true, true) => true,
-            (true, false) => part != "analysis",
+            (true, false) => part == "recording" || part == "durability",
             _ => parts.iter().any(|name| name == part),
         };
         Ok(Self {
@@ -123,6 +124,7 @@ pub(crate) fn run(args: &Args, only: Option<&str>, scratch: &Path, machine: Stri
         match *part {
             "recording" => raw.recording.clear(),
             "durability" => raw.deaths.clear(),
+            "reading" => raw.reading.clear(),
             _ => raw.analysis.clear(),
         }
     }
@@ -130,7 +132,7 @@ pub(crate) fn run(args: &Args, only: Option<&str>, scratch: &Path, machine: Stri
         shell::run(shell::cargo().args(["build", "--release"]).args(arguments))
     };
     build(&["--package", "perf-analyze"])?;
-    if choice.has("recording") || choice.has("durability") {
+    if choice.parts.iter().any(|&part| part != "analysis") {
         record(args, &choice, scratch, &mut raw)?;
     }
     if choice.has("analysis") {
@@ -200,6 +202,15 @@ fn record(args: &Args, choice: &Choice, scratch: &Path, raw: &mut Raw) -> Result
     }
     if choice.has("durability") {
         durability::run(&runner, &subjects, if args.quick { 2 } else { 10 }, raw)?;
+        keep(raw, scratch)?;
+    }
+    if choice.has("reading") {
+        let (sizes, rounds): (&[u64], usize) = if args.quick {
+            (&[1_000_000], 3)
+        } else {
+            (&[1_000_000, 10_000_000], 5)
+        };
+        reading::run(&runner, &subjects, sizes, rounds, raw)?;
         keep(raw, scratch)?;
     }
     Ok(())

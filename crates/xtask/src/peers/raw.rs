@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ask::Asked;
+
 /// Figures by name, as the measured programs print them.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
@@ -17,6 +19,9 @@ pub(crate) struct Raw {
     /// By the subject's name: a process that was killed each.
     pub(crate) deaths: BTreeMap<String, Vec<Death>>,
     pub(crate) analysis: Vec<Task>,
+    /// Each recorder's own tool on its own file.
+    #[serde(default)]
+    pub(crate) reading: Vec<Task>,
 }
 
 /// When and how a part was measured.
@@ -84,6 +89,36 @@ pub(crate) struct Task {
     pub(crate) file_bytes: u64,
     /// Whether its answer is the same as ours, within 0.1 %; absent for our own.
     pub(crate) agrees: Option<bool>,
+}
+
+impl Task {
+    /// A question, asked of a program in several rounds.
+    pub(crate) fn of(
+        asked: &[Asked],
+        (question, program): (&str, &str),
+        spans: u64,
+        threads: usize,
+        file_bytes: u64,
+    ) -> Self {
+        let most = |of: fn(&Asked) -> u64| asked.iter().map(of).max().unwrap_or(0);
+        Self {
+            question: question.to_owned(),
+            program: program.to_owned(),
+            spans,
+            threads,
+            seconds: asked.iter().map(|asked| asked.seconds).collect(),
+            anonymous_kib: most(|asked| asked.anonymous_kib),
+            peak_kib: most(|asked| asked.peak_kib),
+            read_bytes: most(|asked| asked.read_bytes),
+            file_bytes,
+            agrees: None,
+        }
+    }
+
+    /// The median of its rounds, s.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        median(self.seconds.iter().copied())
+    }
 }
 
 /// The median, if there is any value.

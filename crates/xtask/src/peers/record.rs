@@ -37,8 +37,8 @@ pub(crate) struct Runner<'a> {
 
 impl Runner<'_> {
     /// An empty directory for the next process.
-    pub(crate) fn directory(&self) -> Result<PathBuf> {
-        let dir = self.scratch.join("spans");
+    pub(crate) fn directory(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.scratch.join(name);
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
         }
@@ -69,7 +69,7 @@ impl Runner<'_> {
 
     /// Runs it in an empty directory and reads its figures.
     fn figures(&self, measure: &str, subject: &Subject, arguments: &[&str]) -> Result<Figures> {
-        let dir = self.directory()?;
+        let dir = self.directory("spans")?;
         read_figures(self.command(measure, subject, &dir).args(arguments))
     }
 
@@ -87,7 +87,7 @@ impl Runner<'_> {
 
     /// A second at full speed, and what is left of it.
     fn speed(&self, subject: &Subject, threads: usize, extent: &Extent) -> Result<Figures> {
-        let dir = self.directory()?;
+        let dir = self.directory("spans")?;
         let mut figures = read_figures(self.command("speed", subject, &dir).args([
             "--threads",
             &threads.to_string(),
@@ -104,7 +104,7 @@ impl Runner<'_> {
 
     /// Instructions of a span, counted by callgrind on the thread that records.
     fn instructions(&self, subject: &Subject) -> Result<f64> {
-        let dir = self.directory()?;
+        let dir = self.directory("spans")?;
         let output = self
             .environment(Path::new("valgrind"))
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -176,7 +176,7 @@ pub(crate) fn run(
             ),
         }
     }
-    runner.directory()?;
+    runner.directory("spans")?;
     Ok(())
 }
 

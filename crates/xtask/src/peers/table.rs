@@ -41,11 +41,18 @@ pub(crate) fn document(raw: &Raw) -> Document {
         );
         document.table(deaths(raw));
     }
+    if !raw.reading.is_empty() {
+        document.paragraph(
+            "The same spans, recorded by each in turn, and summed up by each one's own tool from its own file: whole processes, warm \
+             cache. The answer is the number of spans, which each was given.",
+        );
+        document.table(tasks(&raw.reading));
+    }
     if !raw.analysis.is_empty() {
         document.paragraph(
             "Whole processes, warm cache. A ratio is to perf-analyze with the same question, size and threads.",
         );
-        document.table(analysis(raw));
+        document.table(tasks(&raw.analysis));
     }
     let better = wins::all(raw);
     for win in &better {
@@ -202,9 +209,9 @@ fn deaths(raw: &Raw) -> Table {
     )
 }
 
-fn analysis(raw: &Raw) -> Table {
+fn tasks(tasks: &[Task]) -> Table {
     let row = |task: &Task| {
-        let ratio = wins::counterpart(raw, task)
+        let ratio = wins::counterpart(tasks, task)
             .and_then(|ours| Some(task.seconds()? / ours.seconds()?))
             .filter(|_| task.program != wins::PRODUCT);
         vec![
@@ -227,7 +234,7 @@ fn analysis(raw: &Raw) -> Table {
             }),
         ]
     };
-    let rows = raw.analysis.iter().map(row).collect();
+    let rows = tasks.iter().map(row).collect();
     table(
         vec![
             Column::new("question", "question"),

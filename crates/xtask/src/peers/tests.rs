@@ -88,6 +88,10 @@ fn raw() -> Raw {
             task("DuckDB", 8.0, Some(true)),
             task("Polars", 1.0, Some(false)),
         ],
+        reading: vec![
+            task(wins::PRODUCT, 1.0, Some(true)),
+            task("babeltrace2's counter", 5.0, Some(true)),
+        ],
     }
 }
 
@@ -120,8 +124,8 @@ fn cell(table: &Table, name: &str, key: &str) -> Cell {
 fn tables_follow_from_the_raw_figures() {
     let raw = raw();
     let document = table::document(&raw);
-    let [cost, batches, speed, deaths, analysis] = tables(&document)[..] else {
-        panic!("five tables");
+    let [cost, batches, speed, deaths, reading, analysis] = tables(&document)[..] else {
+        panic!("six tables");
     };
     assert_eq!(cell(cost, "puffin", "ratio_1"), Cell::Number(8.0));
     assert_eq!(cell(cost, "puffin", "span_ns"), Cell::Nanos(160.0));
@@ -138,23 +142,25 @@ fn tables_follow_from_the_raw_figures() {
     assert_eq!(cell(deaths, "perf-probe", "lost"), Cell::Count(0));
     assert_eq!(cell(deaths, "puffin", "lost"), Cell::Count(110));
     assert_eq!(cell(deaths, "puffin", "worst"), Cell::Count(100));
-    let column = |key: &str| {
-        let at = analysis.columns.iter().position(|column| column.key == key);
+    let column = |table: &Table, key: &str| {
+        let at = table.columns.iter().position(|column| column.key == key);
         let at = at.expect("the column");
-        analysis
+        table
             .rows
             .iter()
             .map(|row| row.cells[at].clone())
             .collect::<Vec<_>>()
     };
     assert_eq!(
-        column("ratio"),
+        column(analysis, "ratio"),
         [Cell::Absent, Cell::Number(4.0), Cell::Number(0.5)]
     );
     assert_eq!(
-        column("agrees")[1..],
+        column(analysis, "agrees")[1..],
         [Cell::Text("same".into()), Cell::Text("differs".into())]
     );
+    // The same program and question as in the other table, and never mixed up with it.
+    assert_eq!(column(reading, "ratio"), [Cell::Absent, Cell::Number(5.0)]);
 }
 
 #[test]
@@ -190,7 +196,10 @@ fn only_names_parts_and_peers() {
         let subjects = choice.subjects.iter().map(|subject| subject.name).collect();
         (choice.parts, subjects)
     };
-    assert_eq!(names(None).0, ["recording", "durability", "analysis"]);
+    assert_eq!(
+        names(None).0,
+        ["recording", "durability", "reading", "analysis"]
+    );
     assert_eq!(
         names(Some("puffin")),
         (

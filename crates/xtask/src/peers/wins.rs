@@ -2,7 +2,7 @@
 
 use perf_render::number;
 
-use super::raw::{Raw, Recording, Task, median};
+use super::raw::{Raw, Recording, Task};
 use super::subject::{OURS, named};
 use super::table::measured;
 
@@ -81,8 +81,11 @@ pub(crate) fn all(raw: &Raw) -> Vec<String> {
         }
     }
     lines.extend(durability(raw));
-    for task in &raw.analysis {
-        let ours = counterpart(raw, task).and_then(Task::seconds);
+    for (tasks, task) in [&raw.analysis, &raw.reading]
+        .into_iter()
+        .flat_map(|tasks| tasks.iter().map(move |task| (tasks, task)))
+    {
+        let ours = counterpart(tasks, task).and_then(Task::seconds);
         let (Some(ours), Some(theirs)) = (ours, task.seconds()) else {
             continue;
         };
@@ -149,17 +152,10 @@ fn durability(raw: &Raw) -> Option<String> {
 }
 
 /// Our own run of the same task.
-pub(crate) fn counterpart<'a>(raw: &'a Raw, task: &Task) -> Option<&'a Task> {
-    raw.analysis.iter().find(|ours| {
+pub(crate) fn counterpart<'a>(tasks: &'a [Task], task: &Task) -> Option<&'a Task> {
+    tasks.iter().find(|ours| {
         ours.program == PRODUCT
             && (&ours.question, ours.spans, ours.threads)
                 == (&task.question, task.spans, task.threads)
     })
-}
-
-impl Task {
-    /// The median of its rounds, s.
-    pub(crate) fn seconds(&self) -> Option<f64> {
-        median(self.seconds.iter().copied())
-    }
 }
