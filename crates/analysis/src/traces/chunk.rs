@@ -164,17 +164,20 @@ impl Grouped {
         self.is_wanted.clear();
         self.is_wanted.resize(traces, false);
         let (extents, uses) = (self.extents.as_mut_slice(), self.uses.as_slice());
-        let rows = columns.traces.len();
-        let series = &columns.series[..rows];
-        let (ends, values) = (&columns.end_ticks[..rows], &columns.values[..rows]);
-        for (row, trace) in columns.traces.iter().enumerate() {
-            match uses[usize::from(series[row])] {
-                Use::Nothing => {}
-                Use::Note => self.is_wanted[*trace as usize] = true,
-                Use::Span { event, outcome } => {
-                    let times = times(ends[row].saturating_sub(values[row]), ends[row]);
-                    extents[*trace as usize].add(times, event, 1 << (outcome & 3));
-                }
+        let marks = uses.iter().map(|each| match each {
+            Use::Span { event, outcome } => Extent::mark(*event, 1 << (outcome & 3)),
+            _ => Extent::NONE,
+        });
+        let marks: Vec<Extent> = marks.collect();
+        let of_row = columns.traces.iter().zip(&columns.series);
+        let times_of_row = columns.end_ticks.iter().zip(&columns.values);
+        for ((trace, series), (end, value)) in of_row.zip(times_of_row) {
+            let mark = marks[usize::from(*series)];
+            if mark.spans > 0 {
+                let (start, end) = times(end.saturating_sub(*value), *end);
+                extents[*trace as usize].add(Extent { start, end, ..mark });
+            } else if uses[usize::from(*series)] == Use::Note {
+                self.is_wanted[*trace as usize] = true;
             }
         }
     }

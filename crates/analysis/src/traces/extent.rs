@@ -31,19 +31,34 @@ impl Extent {
     pub(crate) fn of(spans: &[Span]) -> Self {
         let mut extent = Self::NONE;
         for span in spans {
-            extent.add((span.start, span.end), span.event(), span.outcome_bit());
+            extent.add(Self {
+                start: span.start,
+                end: span.end,
+                ..Self::mark(span.event(), span.outcome_bit())
+            });
         }
         extent
     }
 
-    /// Adds a span.
+    /// That of one span of an event, of which the times are not known yet.
     #[inline]
-    pub(crate) fn add(&mut self, (start, end): (u64, u64), event: u32, outcome_bit: u8) {
-        self.start = self.start.min(start);
-        self.end = self.end.max(end);
-        self.events |= 1 << (event & 63);
-        self.spans += 1;
-        self.outcomes |= outcome_bit;
+    pub(crate) fn mark(event: u32, outcome_bit: u8) -> Self {
+        Self {
+            events: 1 << (event & 63),
+            spans: 1,
+            outcomes: outcome_bit,
+            ..Self::NONE
+        }
+    }
+
+    /// Adds the spans of another.
+    #[inline]
+    pub(crate) fn add(&mut self, other: Self) {
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+        self.events |= other.events;
+        self.spans += other.spans;
+        self.outcomes |= other.outcomes;
     }
 
     /// From the first start to the last end.
