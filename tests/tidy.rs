@@ -138,6 +138,7 @@ fn crates_without_need_forbid_unsafe_code() {
     for name in [
         "analysis",
         "export",
+        "measure",
         "metrics",
         "probe-macros",
         "render",

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{overhead, peers, shell};
+use xtask::shell;
+
+use crate::{overhead, peers};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

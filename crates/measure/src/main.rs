@@ -1,19 +1,15 @@
-//! `cargo xtask …`: the project's own chores, so that nobody has to remember a flag.
+//! What the project measures of itself and of others: `cargo xtask bench`, `soak` and `calibrate-diff` are passed on to here.
 #![forbid(unsafe_code)]
 
 use clap::{Parser, Subcommand};
 
 mod bench;
 mod calibrate_diff;
-mod chromium;
 mod overhead;
 mod peers;
-mod python;
-mod shell;
 mod soak;
-mod test;
 
-/// The project's own chores.
+/// What the project measures of itself and of others.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -23,8 +19,6 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Run every test of the project and print how many passed
-    Test(test::Args),
     /// Measure what recording and reading cost, and print the table
     Bench(bench::Args),
     /// Record for minutes, and hold loss, lag and memory against their bounds
@@ -35,7 +29,6 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
-        Chore::Test(args) => test::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::CalibrateDiff(args) => calibrate_diff::run(&args),

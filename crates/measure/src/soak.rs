@@ -11,7 +11,7 @@ use perf_analysis::capture::{CaptureSet, OpenOptions};
 use perf_analysis::verify::verify;
 use serde::Serialize;
 
-use crate::shell;
+use xtask::shell;
 
 /// What the recorder takes besides its rings, and the program with it, at most.
 const MOST_BESIDE_RINGS: u64 = 64 << 20;

@@ -15,7 +15,7 @@ const NAMES: [&str; 5] = [
 ];
 
 /// Installs Debian's package if there is no browser. Says so if it cannot: the tests that need one then fail.
-pub(crate) fn ensure() {
+pub fn ensure() {
     if is_there() {
         return;
     }
@@ -39,7 +39,7 @@ fn is_there() -> bool {
 }
 
 /// Debian's package tool, as root or else through a `sudo` that asks for no password.
-pub(crate) fn apt_get(args: &[&str]) -> anyhow::Result<()> {
+pub fn apt_get(args: &[&str]) -> anyhow::Result<()> {
     let is_root = Command::new("id").arg("-u").stderr(Stdio::null()).output();
     let is_root = is_root.is_ok_and(|id| id.stdout == b"0\n");
     let mut command = match is_root {

@@ -17,7 +17,7 @@ fn folder() -> PathBuf {
 }
 
 /// A command of the environment's Python, at the project's root, with the program that is tested first on the path.
-pub(crate) fn python(args: &[&str]) -> Command {
+pub fn python(args: &[&str]) -> Command {
     let mut command = Command::new(folder().join("bin/python"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let paths = std::env::split_paths(&path);
@@ -31,7 +31,7 @@ pub(crate) fn python(args: &[&str]) -> Command {
 }
 
 /// Makes the environment unless it is what the requirements say. Says so if it cannot: the steps that need it then fail.
-pub(crate) fn ensure() {
+pub fn ensure() {
     if let Err(error) = make() {
         println!(
             "── cannot make target/venv: {error:#}\n   needed: python3 with `venv` (Debian: python3-venv), and PyPI\n"

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// The root of the checkout, wherever `cargo xtask` was called from.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
@@ -15,7 +15,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The cargo that runs us, at the project's root, without what it set for this crate alone.
-pub(crate) fn cargo() -> Command {
+pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     for (name, _) in std::env::vars_os() {
@@ -32,7 +32,7 @@ pub(crate) fn cargo() -> Command {
 ///
 /// # Errors
 /// When the program cannot be started. Its exit status is the caller's to judge.
-pub(crate) fn run_and_read(command: &mut Command, mut each_line: impl FnMut(&str)) -> Result<bool> {
+pub fn run_and_read(command: &mut Command, mut each_line: impl FnMut(&str)) -> Result<bool> {
     use std::io::{BufRead, BufReader, Write};
     let name = command.get_program().to_string_lossy().into_owned();
     let (output, input) = std::io::pipe().context("no pipe")?;
@@ -57,7 +57,7 @@ pub(crate) fn run_and_read(command: &mut Command, mut each_line: impl FnMut(&str
 ///
 /// # Errors
 /// When it cannot be started or fails.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdin(Stdio::null()).status();
     match status.with_context(|| format!("cannot start `{name}`"))? {

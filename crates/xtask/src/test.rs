@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{chromium, python, shell};
+use xtask::{chromium, python, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -10,7 +10,7 @@ use perf_analysis::diff::summarise;
 use perf_analysis::{CaptureSet, OpenOptions, ReportOptions};
 
 use super::store::Stored;
-use crate::shell;
+use xtask::shell;
 
 /// Traces that a flow needs to be kept.
 const LEAST_TRACES: u64 = 1000;

@@ -17,10 +17,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::shell;
 use figures::{Comparison, Round};
 use process::Running;
 use subject::Subject;
+use xtask::shell;
 
 /// Visits to each process of a round; the first one warms it up and does not count.
 const VISITS: usize = 13;

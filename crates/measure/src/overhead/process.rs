@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use super::clients;
 use super::figures::{Block, Round};
 use super::subject::{Arm, Load, Subject};
-use crate::shell;
+use xtask::shell;
 
 /// A program between two blocks.
 pub(crate) struct Running {

@@ -9,10 +9,14 @@ use anyhow::{Context, Result};
 use super::ask::{Answer, Asked, agree, ask, our_answer};
 use super::raw::{Raw, Task};
 use super::wins::PRODUCT;
-use crate::{python, shell};
+use xtask::{python, shell};
 
 /// The rule of `sla`: its event and its bound, ns. Some 2 % of these spans are over it.
 const RULE: (&str, u64) = ("STAGE_7_SLOW", 10_000);
+
+/// Captures of more spans are not exported by the engines, nor compared with another: that shows nothing new and takes as long
+/// as everything else. Nor are the engines asked what takes them memory for every span.
+const LARGE: u64 = 100_000_000;
 
 /// No further rounds of a question after so long, s.
 const ENOUGH_S: f64 = 8.0;
@@ -26,6 +30,8 @@ struct Question {
     /// The command line of `perf-analyze` before the capture.
     ours: &'static [&'static str],
     engines: &'static [&'static str],
+    /// Whether the engines hold something of every span until they answer.
+    holds_all: bool,
 }
 
 const QUESTIONS: [Question; 6] = [
@@ -34,24 +40,28 @@ const QUESTIONS: [Question; 6] = [
         name: "report",
         ours: &["report"],
         engines: &[],
+        holds_all: false,
     },
     Question {
         title: "percentiles, approximate",
         name: "bins",
         ours: &["report", "--scan", "--traces", "never"],
         engines: &["DuckDB"],
+        holds_all: false,
     },
     Question {
         title: "percentiles, exact",
         name: "exact",
         ours: &["report", "--exact", "--traces", "never"],
         engines: &["DuckDB", "Polars"],
+        holds_all: true,
     },
     Question {
         title: "traces, end to end",
         name: "traces",
         ours: &["traces", "--no-owners"],
         engines: &["DuckDB", "Polars"],
+        holds_all: true,
     },
     // What no engine was asked: who owns the time of each.
     Question {
@@ -59,12 +69,14 @@ const QUESTIONS: [Question; 6] = [
         name: "traces",
         ours: &["traces"],
         engines: &[],
+        holds_all: false,
     },
     Question {
         title: "sla",
         name: "sla",
         ours: &["sla", "--sla", "STAGE_7_SLOW:p50<10us"],
         engines: &["DuckDB", "Polars"],
+        holds_all: false,
     },
 ];
 
@@ -91,10 +103,10 @@ pub(crate) fn run(sizes: &[u64], threads: &[usize], scratch: &Path, raw: &mut Ra
             "DuckDB and Polars: target/venv has them not".to_owned(),
         );
     }
-    let most = sizes.iter().max();
+    let most = sizes.iter().max().unwrap_or(&LARGE);
     for spans in sizes {
-        // The largest is only asked on the most threads.
-        let threads = if Some(spans) == most && threads.len() > 1 {
+        // Large ones are only asked on the most threads.
+        let threads = if spans >= most.min(&LARGE) && threads.len() > 1 {
             &threads[threads.len() - 1..]
         } else {
             threads
@@ -119,7 +131,7 @@ pub(crate) fn run(sizes: &[u64], threads: &[usize], scratch: &Path, raw: &mut Ra
 fn one_size(files: &Files, threads: &[usize], has_engines: bool, raw: &mut Raw) -> Result<()> {
     let many = files.spans > 10_000_000;
     generate(files.spans, 1, &files.capture)?;
-    generate(files.spans, 2, &files.other)?;
+    let is_large = files.spans > LARGE;
     for &threads in threads {
         // The tables that the engines read; they stay until all was asked.
         let export = || {
@@ -142,7 +154,7 @@ fn one_size(files: &Files, threads: &[usize], has_engines: bool, raw: &mut Raw) 
             &[]
         };
         let out = files.tables.join("engine.parquet").display().to_string();
-        for engine in engines {
+        for engine in engines.iter().filter(|_| !is_large) {
             theirs(
                 files,
                 engine,
@@ -162,7 +174,8 @@ fn one_size(files: &Files, threads: &[usize], has_engines: bool, raw: &mut Raw) 
                 command
             })?;
             raw.analysis.push(task);
-            for engine in question.engines.iter().filter(|_| has_engines) {
+            let asks_engines = has_engines && !(is_large && question.holds_all);
+            for engine in question.engines.iter().filter(|_| asks_engines) {
                 let bound = RULE.1.to_string();
                 theirs(
                     files,
@@ -175,12 +188,15 @@ fn one_size(files: &Files, threads: &[usize], has_engines: bool, raw: &mut Raw) 
                 );
             }
         }
-        let (task, _) = ours(files, ("diff with another", ""), threads, 3, || {
-            let mut command = analyze(&["diff", "--format", "json"], threads);
-            command.arg(&files.capture).arg(&files.other);
-            command
-        })?;
-        raw.analysis.push(task);
+        if !is_large {
+            generate(files.spans, 2, &files.other)?;
+            let (task, _) = ours(files, ("diff with another", ""), threads, 3, || {
+                let mut command = analyze(&["diff", "--format", "json"], threads);
+                command.arg(&files.capture).arg(&files.other);
+                command
+            })?;
+            raw.analysis.push(task);
+        }
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::chromium::apt_get;
-use crate::shell;
+use xtask::chromium::apt_get;
+use xtask::shell;
 
 /// The measured program, and which subjects it has.
 pub(crate) struct Bench {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use super::raw::{Death, Raw};
 use super::record::{Runner, spans_of};
 use super::subject::{OURS, Subject};
-use crate::shell;
+use xtask::shell;
 
 /// A process lives so long after its first span, at least and at most.
 const LIVES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(1_500));

@@ -24,10 +24,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use perf_render::{TextStyle, markdown, text};
 
-use crate::shell;
 use raw::{Raw, Run};
 use record::{Extent, Runner};
 use subject::Subject;
+use xtask::shell;
 
 #[derive(clap::Args)]
 #[group(id = "peers-args")]
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// With --peers: little of everything, in a few minutes
     #[arg(long, requires = "peers")]
     quick: bool,
-    /// With --peers: read a capture of a billion spans, too (some 6 GB)
+    /// With --peers: read a capture of a billion spans, too (some 12 GB of disk)
     #[arg(long, requires = "peers")]
     huge: bool,
     /// With --peers: keep the tables as crates/bench/RESULTS.md

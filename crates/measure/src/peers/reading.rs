@@ -13,7 +13,7 @@ use super::raw::{Raw, Task};
 use super::record::Runner;
 use super::subject::{OURS, Subject};
 use super::wins::PRODUCT;
-use crate::shell;
+use xtask::shell;
 
 /// In the tables.
 const QUESTION: &str = "its own file";

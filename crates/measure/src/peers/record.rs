@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::build::Bench;
 use super::raw::{Figures, Raw, Recording};
 use super::subject::{OURS, Subject};
-use crate::shell;
+use xtask::shell;
 
 /// How much is measured.
 pub(crate) struct Extent {

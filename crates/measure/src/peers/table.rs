@@ -37,7 +37,7 @@ pub(crate) fn document(raw: &Raw) -> Document {
     if !raw.deaths.is_empty() {
         document.paragraph(
             "SIGKILL at a random moment, some 50 000 spans a second: spans whose recording call had returned and that are in no \
-             file afterwards; ours after `perf-analyze recover`.",
+             file afterwards; ours after perf-analyze recover.",
         );
         document.table(deaths(raw));
     }
