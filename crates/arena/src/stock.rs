@@ -1,5 +1,7 @@
 //! Keeping the spare pool stocked, so that a producer that runs out finds more without a system call.
 
+use std::io;
+
 use crate::alloc::{Allocator, Got, bytes_of};
 use crate::arena::Inner;
 use crate::config::Mode;
@@ -50,14 +52,20 @@ impl Owner {
             self.stock_pause -= 1;
         }
         let is_due = |bytes| self.stock_pause == 0 || bytes < self.stock_below;
-        let Some(bytes) = sizes(inner).find(|&bytes| is_due(bytes) && self.wants_spare(bytes))
-        else {
+        let wanted = || sizes(inner).filter(|&bytes| is_due(bytes) && self.wants_spare(bytes));
+        // First what a ring that runs full would go on in.
+        let is_urgent = |bytes: &u64| self.pressed_rings(*bytes) > 0;
+        let Some(bytes) = wanted().find(is_urgent).or_else(|| wanted().next()) else {
             return false;
         };
-        let Some(got) = take(&mut inner.lock(), inner, bytes) else {
-            // Smaller ones may still be had.
-            self.pause_stock(bytes);
-            return false;
+        let got = match take(&mut inner.lock(), inner, bytes) {
+            Ok(Some(got)) => got,
+            Ok(None) => return true,
+            Err(_) => {
+                // Smaller ones may still be had.
+                self.pause_stock(bytes);
+                return false;
+            }
         };
         self.prepare(Preparing {
             index: got.index,
@@ -102,7 +110,6 @@ impl Owner {
     /// Spares of a size: some, and one for each ring under pressure that would grow to it next.
     fn wanted_spares(&self, bytes: u64) -> usize {
         let inner = self.arena.0;
-        let ring_bytes = |ring: &Ring| ring.consumer.segment_slots() * RECORD_BYTES as u64;
         let idle = if bytes <= inner.ring_bytes {
             // For a ring that becomes small again.
             self.rings
@@ -115,14 +122,17 @@ impl Owner {
             let is_near = |ring: &Ring| ring_bytes(ring) * GROWTH >= bytes;
             usize::from(bytes <= IDLE_BYTES || self.rings.iter().any(is_near))
         };
-        let pressed = self
-            .rings
-            .iter()
-            .filter(|ring| ring.is_pressed)
-            .map(ring_bytes)
-            .filter(|&now| now < bytes && bytes <= (now * GROWTH).max(inner.ring_bytes))
-            .count();
-        (idle + pressed).min(MAX_SPARES)
+        (idle + self.pressed_rings(bytes)).min(MAX_SPARES)
+    }
+
+    /// Rings under pressure that would grow to this size next.
+    fn pressed_rings(&self, bytes: u64) -> usize {
+        let grows = |ring: &&Ring| {
+            let now = ring_bytes(ring);
+            now < bytes && bytes <= (now * GROWTH).max(self.arena.0.ring_bytes)
+        };
+        let pressed = self.rings.iter().filter(|ring| ring.is_pressed);
+        pressed.filter(grows).count()
     }
 
     fn stock_blocks(&mut self) {
@@ -141,6 +151,10 @@ impl Owner {
     }
 }
 
+fn ring_bytes(ring: &Ring) -> u64 {
+    ring.consumer.segment_slots() * RECORD_BYTES as u64
+}
+
 /// The sizes of rings.
 fn sizes(inner: &Inner) -> impl Iterator<Item = u64> {
     let last = inner.max_ring_bytes;
@@ -153,10 +167,17 @@ const _: () = assert!(
     "four sizes fit on the shelf"
 );
 
-fn take(allocator: &mut Allocator, inner: &Inner, bytes: u64) -> Option<Got> {
+/// A segment for a spare, once all of it is allocated: a large one at once would take milliseconds.
+fn take(allocator: &mut Allocator, inner: &Inner, bytes: u64) -> io::Result<Option<Got>> {
     let shelf = inner.space.spares().segments.iter();
     let on_shelf: u64 = shelf.map(|index| bytes_of(&inner.space, index)).sum();
     let rest = allocator.rest(&inner.space) + on_shelf;
     let fair = bytes + on_shelf <= rest / SHARE_OF_REST;
-    fair.then(|| allocator.exact_segment(&inner.space, bytes).ok())?
+    if !fair {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    if !allocator.ready_exact_segment(&inner.space, bytes)? {
+        return Ok(None);
+    }
+    allocator.exact_segment(&inner.space, bytes).map(Some)
 }

@@ -266,6 +266,43 @@ fn a_ring_grows_into_spare_segments_and_keeps_the_order() {
 }
 
 #[test]
+fn a_large_spare_is_allocated_a_piece_a_round_while_rings_are_drained() {
+    use std::os::unix::fs::MetadataExt;
+    let directory = directory();
+    let mut config = config(directory.path());
+    config.max_ring_bytes = 16 << 20;
+    config.data_bytes = 256 << 20;
+    let mut owner = create(&config).unwrap();
+    let producer = attached(&owner);
+    let arena = owner.path().unwrap().to_owned();
+    let allocated = || arena.metadata().unwrap().blocks() * 512;
+    // All that lies ready: from 16 KiB to 4 MiB. The drainer comes late.
+    let room = 512 + 2048 + 8192 + 32_768 + 131_072;
+    for n in 0..room {
+        producer.push(span(n)).unwrap();
+    }
+    assert_eq!(producer.push(span(0)), Err(Rejected::Full));
+    let first = allocated();
+    for round in 0..60 {
+        let before = allocated();
+        owner.drain(4096);
+        owner.maintain();
+        owner.clear_staged();
+        let more = allocated() - before;
+        assert!(more <= 1 << 20, "{more} bytes in round {round}");
+        // It stays full.
+        for n in 0..4096 {
+            let _ = producer.push(span(n));
+        }
+    }
+    assert!(allocated() >= first + (16 << 20));
+    // It went on in the large one, and has room there.
+    for n in 0..300_000 {
+        assert_eq!(producer.push(span(n)), Ok(()), "record {n}");
+    }
+}
+
+#[test]
 fn a_ring_that_is_hardly_used_becomes_small_again_and_keeps_the_order() {
     let directory = directory();
     let mut config = config(directory.path());
