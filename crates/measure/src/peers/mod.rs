@@ -142,8 +142,8 @@ pub(crate) fn run(args: &Args, only: Option<&str>, scratch: &Path, machine: Stri
             (false, false) => &[1_000_000, 10_000_000, 100_000_000],
             (false, true) => &[1_000_000, 10_000_000, 100_000_000, 1_000_000_000],
         };
-        let threads: &[usize] = if args.quick { &[2] } else { &[1, 2] };
-        analysis::run(sizes, threads, scratch, &mut raw)?;
+        let threads = analysis_threads(args.quick);
+        analysis::run(sizes, &threads, scratch, &mut raw)?;
     }
     keep(&raw, scratch)?;
     show(args, &raw, scratch)?;
@@ -214,6 +214,18 @@ fn record(args: &Args, choice: &Choice, scratch: &Path, raw: &mut Raw) -> Result
         keep(raw, scratch)?;
     }
     Ok(())
+}
+
+/// On how many threads questions are asked: one, two, and twice as many while the machine has them; the most alone if it has to
+/// be quick.
+fn analysis_threads(is_quick: bool) -> Vec<usize> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let doubled = std::iter::successors(Some(1), |threads| Some(threads * 2));
+    let mut threads: Vec<usize> = doubled.take_while(|&it| it <= cores.max(2)).collect();
+    if is_quick {
+        threads.drain(..threads.len() - 1);
+    }
+    threads
 }
 
 /// Writes the raw figures. A run that is broken off has those of the parts that were done.
