@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use perf_format::{ColumnId, EventsChunk, FormatError, Frame, Tag};
 use rayon::prelude::*;
 
-use super::chunk::ChunkRef;
+use super::chunk::{ChunkRef, first_starts};
 use super::intervals::{Intervals, Longest};
 use super::levels::Levels;
 use super::met::Met;
-use super::repeats::Repeats;
+use super::repeats::{Ids, Repeats};
 use super::world::World;
 use crate::error::Error;
 
@@ -53,7 +53,8 @@ pub(crate) fn look_ahead(
     let mut repeats = None;
     let mut longest: BTreeMap<(usize, u32), Longest> = BTreeMap::new();
     let mut levels: BTreeMap<(usize, u32), Levels> = BTreeMap::new();
-    for batch in chunks.chunks(BATCH) {
+    let to_come = first_starts(chunks);
+    for (number, batch) in chunks.chunks(BATCH).enumerate() {
         let look = |chunk: &ChunkRef<'_>| look(world, chunk, context);
         let looks: Vec<_> = batch.par_iter().map(look).collect();
         let mut ids: Vec<Vec<u64>> = Vec::with_capacity(batch.len());
@@ -81,7 +82,15 @@ pub(crate) fn look_ahead(
         });
         let mut at = 0;
         for same in batch.chunk_by(|a, b| a.domain == b.domain) {
-            repeats.note(same[0].domain as u32, &ids[at..at + same.len()]);
+            let ends = same.iter();
+            let ends = ends.map(|chunk| chunk.units(world, chunk.entry.head.max_end));
+            repeats.note(Ids {
+                domain: same[0].domain as u32,
+                lists: &ids[at..at + same.len()],
+                first_start: to_come[number * BATCH + at],
+                last_end: ends.max().unwrap_or(u64::MAX),
+                idle: world.domains[same[0].domain].idle,
+            });
             at += same.len();
         }
     }

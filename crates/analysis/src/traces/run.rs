@@ -306,12 +306,12 @@ impl<'a> Run<'a> {
         if let Err(error) = grouped.read(&self.world, of, &chunk) {
             return Ok(Err(error));
         }
+        let (ids, opens) = (
+            &grouped.columns.trace_ids,
+            &self.world.domains[of.domain].opens,
+        );
         let domain = of.domain as u32;
-        seat.repeats.clear();
-        // All at once: each look-up waits for memory, and so they wait together.
-        let ids = grouped.columns.trace_ids.iter();
-        seat.repeats
-            .extend(ids.map(|id| ahead.repeats.may_repeat(domain, *id)));
+        ahead.repeats.mark(domain, ids, opens, &mut seat.repeats);
         brief::group(grouped, &mut seat.analyst, scene, of, &seat.repeats);
         let strings = match grouped.notes().is_empty() {
             true => Vec::new(),
