@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::raw::Raw;
+use super::raw::{Raw, Task};
 use super::subject::OURS;
 use super::table::measured;
 use super::wins::PRODUCT;
@@ -42,14 +42,17 @@ pub(crate) fn recording(raw: &Raw) -> Vec<Bar> {
 
 /// How long each answer took, of the largest capture on the most threads.
 pub(crate) fn analysis(raw: &Raw) -> Vec<Bar> {
+    let of = |task: &Task| (task.spans, task.threads);
+    let tasks = |at| raw.analysis.iter().filter(move |task| of(task) == at);
+    // Of the largest captures not everything is asked.
     let most = raw
         .analysis
         .iter()
-        .map(|task| (task.spans, task.threads))
-        .max();
+        .map(of)
+        .max_by_key(|&at| (tasks(at).count(), at));
     raw.analysis
         .iter()
-        .filter(|task| Some((task.spans, task.threads)) == most)
+        .filter(|task| Some(of(task)) == most)
         .filter_map(|task| {
             let value = task.seconds()?;
             Some(Bar {
@@ -211,6 +214,15 @@ pub(crate) fn lines(title: &str, lines: &[(String, Vec<(f64, f64)>)]) -> Result<
                 .into_font()
                 .color(&colour)
                 .pos(Pos::new(HPos::Left, VPos::Center));
+            let (width, height) = area.estimate_text_size(name, &style).map_err(failed)?;
+            let (width, height) = (width as i32, height as i32);
+            // Lines that go on further do not cross it.
+            let behind = [
+                (x + 8, y - height / 2),
+                (x + 12 + width, y + height / 2 + 1),
+            ];
+            let behind = Rectangle::new(behind, WHITE.filled());
+            area.draw(&behind).map_err(failed)?;
             area.draw_text(name, &style, (x + 10, y)).map_err(failed)?;
         }
         area.present().map_err(failed)?;

@@ -250,7 +250,7 @@ fn show(args: &Args, raw: &Raw, scratch: &Path) -> Result<()> {
     }
     let bars = chart::analysis(raw);
     if !bars.is_empty() {
-        let below = "The largest capture on the most threads; log scale.";
+        let below = "The largest capture of which all was asked, on the most threads; log scale.";
         charts.push((
             "analysis.svg",
             chart::bars("How long an answer takes", below, &bars)?,
