@@ -163,17 +163,20 @@ impl<'a> EventsChunk<'a> {
         wanted: impl Fn(usize) -> bool,
         values: &mut Vec<u64>,
     ) -> Result<()> {
+        let series = || {
+            let all = self.tables.series.iter().map(|series| series.rows as usize);
+            all.enumerate().filter(|(index, _)| wanted(*index))
+        };
         // Each series is decoded in whole blocks, the last one over what the next one is written to. What a buffer
         // that is used again already holds need not be set to 0.
-        values.resize(self.rows() + BLOCK, 0);
+        let rows: usize = series().map(|(_, rows)| rows).sum();
+        values.resize(rows + BLOCK, 0);
         let mut filled = 0;
-        for (index, series) in self.tables.series.iter().enumerate() {
-            if wanted(index) {
-                let mut reader = self.values_reader(index)?;
-                reader.fill(series.rows as usize, &mut values[filled..])?;
-                reader.expect_end()?;
-                filled += series.rows as usize;
-            }
+        for (index, rows) in series() {
+            let mut reader = self.values_reader(index)?;
+            reader.fill(rows, &mut values[filled..])?;
+            reader.expect_end()?;
+            filled += rows;
         }
         values.truncate(filled);
         Ok(())
