@@ -1,6 +1,8 @@
 //! What the project measures of itself and of others: `cargo xtask bench`, `soak` and `calibrate-diff` are passed on to here.
 #![forbid(unsafe_code)]
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 mod bench;
@@ -27,12 +29,12 @@ enum Chore {
     CalibrateDiff(calibrate_diff::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().chore {
+fn main() -> ExitCode {
+    xtask::exit_code(match Cli::parse().chore {
         Chore::Bench(args) => bench::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::CalibrateDiff(args) => calibrate_diff::run(&args),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -4,3 +4,17 @@
 pub mod chromium;
 pub mod python;
 pub mod shell;
+
+use std::process::ExitCode;
+
+/// How a chore went, for `main` to return: what failed is told in one line.
+#[must_use]
+pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

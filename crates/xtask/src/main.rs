@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -39,13 +40,13 @@ struct Passed {
     arguments: Vec<OsString>,
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().chore {
+fn main() -> ExitCode {
+    xtask::exit_code(match Cli::parse().chore {
         Chore::Test(args) => test::run(&args),
         Chore::Bench(passed) => measure("bench", &passed),
         Chore::Soak(passed) => measure("soak", &passed),
         Chore::CalibrateDiff(passed) => measure("calibrate-diff", &passed),
-    }
+    })
 }
 
 /// Has `crates/measure` do it. It needs half of the project, which tests build with other features: were it in here, that half
