@@ -18,8 +18,8 @@ use crate::sys;
 
 /// How much of a section is allocated at a time.
 const COMMIT_STEP: u64 = 64 << 10;
-/// How much of a segment is allocated at a time when others wait meanwhile: half a millisecond's worth.
-const PIECE_BYTES: u64 = 1 << 20;
+/// How much of a segment is allocated, or touched, at a time while rings fill up: half a millisecond's worth.
+pub(crate) const PIECE_BYTES: u64 = 1 << 20;
 /// A new segment takes at most this part of what is left, so that a thousand threads find room in a small arena.
 const SHARE_OF_REST: u64 = 512;
 
@@ -283,37 +283,19 @@ impl Allocator {
         if self.free_segments.iter().any(is_free) {
             return Ok(true);
         }
-        let section = space.header().section(Section::Data);
-        let (have, end) = (section.committed_bytes(), self.data_used + bytes);
+        let have = space.header().section(Section::Data).committed_bytes();
+        let end = self.data_used + bytes;
         let piece_end = end.min(have + PIECE_BYTES);
-        self.allocate_data(space, piece_end)?;
+        self.commit(space, Section::Data, piece_end)?;
         Ok(piece_end == end)
-    }
-
-    /// Makes sure that the data section is allocated up to `end`, and not a page further: its segments are large.
-    fn allocate_data(&self, space: &Space, end: u64) -> io::Result<()> {
-        if end > self.plan.bytes[Section::Data as usize] {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let section = space.header().section(Section::Data);
-        let have = section.committed_bytes();
-        if end > have {
-            let start = self.plan.offset(Section::Data);
-            self.backing.allocate(start + have, end - have)?;
-            section.committed_bytes.store(end, Ordering::Release);
-        }
-        Ok(())
     }
 
     fn new_segment(&mut self, space: &Space, bytes: u64) -> io::Result<u32> {
         let offset = self.data_used;
         let end = offset + bytes;
-        if end > self.plan.bytes[Section::Data as usize] {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        self.commit(space, Section::Data, end)?;
         let start = self.plan.offset(Section::Data);
         let index = self.enter(space, start + offset, bytes)?;
-        self.allocate_data(space, end)?;
         // SAFETY: within the mapping: the plan has the data section last and the mapping is as long as the plan.
         let at = unsafe { space.base().byte_add((start + offset) as usize) };
         space.set_data(index, at.cast());

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::alloc::{Allocator, Got, bytes_of};
+use crate::alloc::{Allocator, Got, PIECE_BYTES, bytes_of};
 use crate::arena::Inner;
 use crate::config::Mode;
 use crate::owner::{Owner, Ring};
@@ -20,8 +20,6 @@ const MAX_SPARES: usize = 4;
 const SHARE_OF_REST: u64 = 4;
 /// Rounds of maintenance without a further attempt after memory was not to be had.
 const PAUSE_ROUNDS: u32 = 1000;
-/// Bytes whose pages are touched in one round: a millisecond, in which no ring may fill up.
-const POPULATE_BYTES: u64 = 1 << 20;
 
 /// A segment on its way to the shelf: its pages are being touched, a piece each round.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +76,7 @@ impl Owner {
     /// Touches the next piece of a segment, and puts it on the shelf after the last one.
     fn prepare(&mut self, mut segment: Preparing) {
         let inner = self.arena.0;
-        let piece = (segment.bytes - segment.touched).min(POPULATE_BYTES);
+        let piece = (segment.bytes - segment.touched).min(PIECE_BYTES);
         if piece > 0
             && let Some(data) = inner.space.data(segment.index)
         {
