@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use perf_format::{CounterSummary, GaugeSummary, SeriesKey};
+use perf_format::{CounterSummary, GaugeSummary, SeriesKey, bins};
 
 use super::cells::{Cell, Cells};
 use super::rows::Naming;
@@ -198,15 +198,9 @@ impl<'a> Worker<'a> {
 }
 
 fn count_directly(cell: &Cell, values: &[u64]) {
-    let (Some(min), Some(max)) = (values.iter().min(), values.iter().max()) else {
-        return;
-    };
-    let sum = values.iter().map(|value| u128::from(*value)).sum();
     let wave = &mut cell.lock().wave;
-    wave.add_totals(values.len() as u64, sum, *min, *max);
-    wave.bins.add_all(
-        values
-            .iter()
-            .map(|value| (perf_format::bins::index(*value), 1)),
-    );
+    let all = bins::of_all(values, |bins, _| {
+        wave.bins.add_all(bins.iter().map(|bin| (*bin as usize, 1)));
+    });
+    wave.add_totals(values.len() as u64, all.sum, all.low, all.high);
 }

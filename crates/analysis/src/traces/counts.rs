@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use perf_format::{Histogram, bins};
+use perf_format::Histogram;
+use perf_format::bins::{self, Survey};
 
 /// Counts of values in the bins of percentiles.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Counts {
     pub(crate) count: u64,
-    pub(crate) sum: u128,
-    min: u64,
-    max: u64,
+    survey: Survey,
     /// By bin. Narrow, since there are many and few of them are in the cache.
     counts: Vec<u32>,
     /// By bin: what did not fit any more.
@@ -39,15 +38,8 @@ impl Counts {
             return;
         }
         let mut pending = std::mem::take(&mut self.pending);
-        let is_first = self.counts.is_empty();
         let all = bins::of_all(&pending, |bins, _| self.count(bins));
-        self.min = if is_first {
-            all.low
-        } else {
-            self.min.min(all.low)
-        };
-        self.max = self.max.max(all.high);
-        self.sum += all.sum;
+        self.survey = self.survey.and(all);
         pending.clear();
         self.pending = pending;
     }
@@ -85,14 +77,8 @@ impl Counts {
             return;
         }
         self.settle();
-        self.min = if self.counts.is_empty() {
-            other.min
-        } else {
-            self.min.min(other.min)
-        };
-        self.max = self.max.max(other.max);
+        self.survey = self.survey.and(other.survey);
         self.count += other.count;
-        self.sum += other.sum;
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
         }
@@ -116,7 +102,8 @@ impl Counts {
         for (bin, count) in &self.spilled {
             counts[*bin] += count;
         }
-        Histogram::from_counts(&counts, self.sum, self.min, self.max).unwrap_or_default()
+        let Survey { low, high, sum } = self.survey;
+        Histogram::from_counts(&counts, sum, low, high).unwrap_or_default()
     }
 }
 

@@ -306,12 +306,9 @@ impl<'a> Run<'a> {
         if let Err(error) = grouped.read(&self.world, of, &chunk) {
             return Ok(Err(error));
         }
-        let (ids, opens) = (
-            &grouped.columns.trace_ids,
-            &self.world.domains[of.domain].opens,
-        );
-        let domain = of.domain as u32;
-        ahead.repeats.mark(domain, ids, opens, &mut seat.repeats);
+        let opens = &self.world.domains[of.domain].opens;
+        let (ids, repeats) = (&grouped.columns.trace_ids, &mut seat.repeats);
+        ahead.repeats.mark(of.domain as u32, ids, opens, repeats);
         brief::group(grouped, &mut seat.analyst, scene, of, &seat.repeats);
         let strings = match grouped.notes().is_empty() {
             true => Vec::new(),
