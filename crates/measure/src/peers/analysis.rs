@@ -256,8 +256,8 @@ fn theirs(
     let count = threads.to_string();
     let script = ["crates/bench/analysis.py", engine, name, &spans, &count];
     let asked = ask(&mut python::python(&[&script[..], rest].concat()));
-    let (asked, printed) = match asked.and_then(|asked| Ok((asked.json()?, asked))) {
-        Ok((printed, asked)) => (asked, printed),
+    let (printed, asked) = match asked.and_then(|asked| Ok((asked.json()?, asked))) {
+        Ok(both) => both,
         Err(error) => {
             let spans = files.spans;
             raw.skip(

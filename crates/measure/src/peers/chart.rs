@@ -40,7 +40,7 @@ pub(crate) fn recording(raw: &Raw) -> Vec<Bar> {
         .collect()
 }
 
-/// How long each answer took, of the largest capture on the most threads.
+/// How long each answer took, of the largest capture of which all was asked, on the most threads.
 pub(crate) fn analysis(raw: &Raw) -> Vec<Bar> {
     let of = |task: &Task| (task.spans, task.threads);
     let tasks = |at| raw.analysis.iter().filter(move |task| of(task) == at);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::analysis::bytes_in;
 use super::ask::{Asked, ask};
 use super::raw::{Raw, Task};
-use super::record::Runner;
+use super::record::{Runner, spans_in};
 use super::subject::{OURS, Subject};
 use super::wins::PRODUCT;
 use xtask::shell;
@@ -41,12 +41,7 @@ const TOOLS: [Tool; 3] = [
                 .arg(dir.join("capture.bin"));
             command
         },
-        seen: |asked| {
-            let report = asked.json()?;
-            report["captures"][0]["spans"]
-                .as_u64()
-                .context("the report has no count of spans")
-        },
+        seen: |asked| spans_in(&asked.json()?),
     },
     Tool {
         title: "measureme's summarize",

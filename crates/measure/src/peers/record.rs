@@ -241,7 +241,11 @@ pub(crate) fn spans_of(capture: &Path) -> Result<u64> {
         capture.display(),
         String::from_utf8_lossy(&output.stderr)
     );
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    spans_in(&serde_json::from_slice(&output.stdout)?)
+}
+
+/// The spans of the only capture of a report.
+pub(crate) fn spans_in(report: &serde_json::Value) -> Result<u64> {
     report["captures"][0]["spans"]
         .as_u64()
         .context("the report has no count of spans")

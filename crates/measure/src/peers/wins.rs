@@ -81,27 +81,27 @@ pub(crate) fn all(raw: &Raw) -> Vec<String> {
         }
     }
     lines.extend(durability(raw));
-    for (tasks, task) in [&raw.analysis, &raw.reading]
-        .into_iter()
-        .flat_map(|tasks| tasks.iter().map(move |task| (tasks, task)))
-    {
-        let ours = counterpart(tasks, task).and_then(Task::seconds);
-        let (Some(ours), Some(theirs)) = (ours, task.seconds()) else {
-            continue;
-        };
-        if task.program != PRODUCT && theirs < ours {
-            lines.push(format!(
-                "{} is faster at {} of {} spans on {}: {} against {}",
-                task.program,
-                task.question,
-                number::count(task.spans),
-                threads(task.threads),
-                number::nanos_inline(theirs * 1e9),
-                number::nanos_inline(ours * 1e9)
-            ));
-        }
+    for tasks in [&raw.analysis, &raw.reading] {
+        lines.extend(tasks.iter().filter_map(|task| faster(tasks, task)));
     }
     lines
+}
+
+/// A line if somebody else did a task faster.
+fn faster(tasks: &[Task], task: &Task) -> Option<String> {
+    let ours = counterpart(tasks, task)?.seconds()?;
+    let theirs = task.seconds()?;
+    (task.program != PRODUCT && theirs < ours).then(|| {
+        format!(
+            "{} is faster at {} of {} spans on {}: {} against {}",
+            task.program,
+            task.question,
+            number::count(task.spans),
+            threads(task.threads),
+            number::nanos_inline(theirs * 1e9),
+            number::nanos_inline(ours * 1e9)
+        )
+    })
 }
 
 fn threads(count: usize) -> String {
